@@ -1,0 +1,1 @@
+"""Command line entry points, one thin Hydra application per job: `python -m jobs.<name>`."""
