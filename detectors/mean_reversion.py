@@ -52,8 +52,7 @@ FACTORS = (
 RELATIONS: tuple[Relation, ...] = ()
 
 
-def columns(features: FeatureTable, params: MeanReversionParams, side: int) -> Columns:  # noqa:
-ARG001
+def columns(features: FeatureTable, _params: MeanReversionParams, side: int) -> Columns:
     """Derive stretch from VWAP and EMA21, ADX where the trend is adverse, and confirmations."""
     divergence, candle = (
         ("rsi_div_long", "hammer") if side > 0 else ("rsi_div_short", "shooting_star")

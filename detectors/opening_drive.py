@@ -58,8 +58,7 @@ FACTORS = (
 RELATIONS = (Relation("skip_minutes", "<=", "window_minutes"),)
 
 
-def columns(features: FeatureTable, params: OpeningDriveParams, side: int) -> Columns:  # noqa:
-ARG001
+def columns(features: FeatureTable, _params: OpeningDriveParams, side: int) -> Columns:
     """Turn the session's move, the overnight gap and flow to the side of the trade."""
     return Columns(
         values={
