@@ -1,0 +1,98 @@
+"""Fixtures for all tests: shared real data, a real Postgres, a private Ray instance.
+
+Environment of Ray is set before anything imports it.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.servers import PostgresServer
+
+os.environ.update(
+    {
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_DEDUP_LOGS": "0",
+        "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    }
+)
+# A cluster or a database that the shell knows about is none of the tests' business.
+for _name in ("RAY_ADDRESS", "DATABASE_URL"):
+    os.environ.pop(_name, None)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def market_data():
+    """Folder of the shared real market data; absent on most machines."""
+    chosen = os.environ.get("DETECTOR_SWEEP_MARKET_DATA")
+    folder = Path(chosen) if chosen else REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no shared market data: set DETECTOR_SWEEP_MARKET_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A Postgres of our own that a test may stop and start again."""
+    server = PostgresServer()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(request):
+    """URL of a real Postgres with the right to create databases."""
+    return os.environ.get("TEST_POSTGRES_URL") or request.getfixturevalue("postgres_server").url
+
+
+@pytest.fixture
+def postgres_database(postgres_url):
+    """URL of an empty database for one test."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    head, _, query = postgres_url.partition("?")
+    yield f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def ray_local():
+    """The one private Ray instance of the session: two processors, no dashboard."""
+    # Late: importing Ray takes seconds, and most tests do without.
+    import ray  # noqa: PLC0415
+    from ray.data import DataContext  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        # The first context warns of settings that Ray itself fills in; it is made once and kept.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        DataContext.get_current()
+    # Socket paths are limited to 107 bytes, so not below pytest's long folder names.
+    folder = Path(tempfile.mkdtemp(prefix="r"))
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        object_store_memory=200 * 1024**2,
+        log_to_driver=False,
+        _temp_dir=str(folder),
+    )
+    yield ray
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
