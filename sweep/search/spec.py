@@ -1,0 +1,240 @@
+"""What a sweep is asked to do: typed settings, built by `jobs.sweep`, read by `run_sweep`."""
+
+import dataclasses
+import datetime as dt
+import pathlib
+from collections.abc import Mapping
+from typing import Literal
+
+from detectors.features.settings import FeatureSettings
+from sweep.engine.settings import DEFAULT_COSTS, Costs, FillSettings
+
+SearchKind = Literal["grid", "random"]
+FoldKind = Literal["none", "split", "walk_forward", "combinatorial"]
+
+SEARCH_KINDS: tuple[SearchKind, ...] = ("grid", "random")
+FOLD_KINDS: tuple[FoldKind, ...] = ("none", "split", "walk_forward", "combinatorial")
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSettings:
+    """How parameter sets are proposed and ranked (`search.*`).
+
+    Attributes
+    ----------
+    kind
+        Searcher.
+    budget
+        Parameter sets per detector, at least 1.
+    seed
+        Seed of the proposals, 0 or more.
+    objective
+        Metric maximised; a name of `objective.DIRECTIONS`, with `-` before it to minimise one
+        that has no direction of its own.
+    constraints
+        Texts such as `trades>=100`.
+    grid_points
+        Values that a grid takes of a range that is neither `step` nor `choice`, at least 2.
+    """
+
+    kind: SearchKind = "random"
+    budget: int = 1000
+    seed: int = 0
+    objective: str = "daily_lcb_r"
+    constraints: tuple[str, ...] = ()
+    grid_points: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldSettings:
+    """How the session axis is cut into in-sample and out-of-sample ranges (`folds.*`).
+
+    Attributes
+    ----------
+    kind
+        Scheme.
+    in_sample, out_of_sample
+        Lengths in sessions; None: derived from `count` and `in_sample_ratio`.
+    step
+        Sessions from one fold to the next of a walk-forward, None = `out_of_sample`.
+    anchored
+        True: every in-sample window of a walk-forward begins at the first session.
+    purge, embargo
+        Sessions dropped before and after the start of an out-of-sample range; for
+        `combinatorial` purge is dropped on both sides of it and embargo after it.
+    count, in_sample_ratio
+        Folds wanted and in-sample length in out-of-sample lengths, where lengths are None.
+    fraction
+        Share of sessions out of sample for `split`, in (0, 1).
+    groups, out_groups
+        `combinatorial`: blocks the axis is cut into, and how many are out of sample at a time.
+    """
+
+    kind: FoldKind = "walk_forward"
+    in_sample: int | None = None
+    out_of_sample: int | None = None
+    step: int | None = None
+    anchored: bool = False
+    purge: int = 0
+    embargo: int = 0
+    count: int = 4
+    in_sample_ratio: int = 3
+    fraction: float = 0.3
+    groups: int = 6
+    out_groups: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class HoldoutSettings:
+    """Which sessions a sweep never reads (`holdout.*`).
+
+    Attributes
+    ----------
+    fraction
+        Share of the sessions with bars, the last ones; 0 = no hold-out.
+    minimum
+        At least this many sessions where there is a hold-out.
+    """
+
+    fraction: float = 0.2
+    minimum: int = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class ExecutionSettings:
+    """How the work is cut, never what it yields (`sweep.*`, `ray.*`).
+
+    Attributes
+    ----------
+    block_size
+        Parameter sets per Tune trial, None = measured.
+    max_failure_rate
+        Share of failed sets, of those evaluated, past which the sweep stops; in [0, 1].
+    workers
+        Trials at a time, None = the processors there are.
+    address
+        None = a private Ray on this machine, or the cluster whose job this is; `auto` or
+        `host:port` = that cluster.
+    insecure
+        True: use a cluster without token authentication.
+    """
+
+    block_size: int | None = None
+    max_failure_rate: float = 0.1
+    workers: int | None = None
+    address: str | None = None
+    insecure: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ResultSettings:
+    """What is kept beside the tables of all sets (`results.*`).
+
+    Attributes
+    ----------
+    trades
+        Trades of the chosen and configured sets, or of all sets.
+    """
+
+    trades: Literal["chosen", "all"] = "chosen"
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepSpec:
+    """One sweep.
+
+    Attributes
+    ----------
+    storage_root
+        Folder of everything written: lake, results, ledger.
+    symbols
+        Names, as stored.
+    detectors
+        Names of built detectors.
+    first, last
+        New York session dates, both included; None = as far as the store goes.
+    signal_minutes
+        Length of a signal bar, None = each detector's own.
+    features, fills, costs
+        Settings of features and fills; costs by asset class.
+    parameters
+        detector -> parameter -> configured value, exits included; absent ones are defaults.
+        The configured set is evaluated beside the searched ones.
+    space
+        section -> parameter -> `[kind, args...]` or a number; sections are detectors, families
+        and `exit`, in this order of precedence. What no section names takes its default range.
+    search, folds, holdout, execution, results
+        See their classes.
+    asset_class_override
+        True: run detectors on symbols of foreign asset classes too.
+    config
+        Resolved configuration without secrets, kept in `sweep.json` as it is.
+    """
+
+    storage_root: pathlib.Path
+    symbols: tuple[str, ...]
+    detectors: tuple[str, ...]
+    first: dt.date | None = None
+    last: dt.date | None = None
+    signal_minutes: int | None = None
+    features: FeatureSettings = dataclasses.field(default_factory=FeatureSettings)
+    fills: FillSettings = dataclasses.field(default_factory=FillSettings)
+    costs: Mapping[str, Costs] = dataclasses.field(default_factory=lambda: dict(DEFAULT_COSTS))
+    parameters: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    space: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
+    search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
+    folds: FoldSettings = dataclasses.field(default_factory=FoldSettings)
+    holdout: HoldoutSettings = dataclasses.field(default_factory=HoldoutSettings)
+    execution: ExecutionSettings = dataclasses.field(default_factory=ExecutionSettings)
+    results: ResultSettings = dataclasses.field(default_factory=ResultSettings)
+    asset_class_override: bool = False
+    config: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where a running sweep is; handed to `on_progress`.
+
+    Attributes
+    ----------
+    stage
+        What is being done, in words.
+    done, total
+        Parameter sets finished (earlier runs included) and wanted; 0 of 0 before they are known.
+    failed
+        Sets that failed.
+    """
+
+    stage: str
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepOutcome:
+    """What came of a sweep.
+
+    Attributes
+    ----------
+    sweep_id
+        Its id, the name of its results folder.
+    status
+        `interrupted` after Ctrl-C or SIGTERM; what was finished is kept.
+    folder
+        Results folder.
+    sets, failed
+        Rows of the table of parameter sets, and those of status failed.
+    evaluated
+        Sets evaluated by this run; 0 where everything was there already.
+    notes
+        Sentences for the user: rows not evaluable, cut grids, short data.
+    """
+
+    sweep_id: str
+    status: Literal["done", "failed", "interrupted"]
+    folder: pathlib.Path
+    sets: int
+    failed: int
+    evaluated: int
+    notes: tuple[str, ...] = ()
