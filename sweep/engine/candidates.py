@@ -1,0 +1,347 @@
+"""Candidate tables: the bars that the loosest set of a sweep could take, ready to be filtered.
+
+Hard conditions are thresholds on columns that no threshold changes, so the loosest corner of the
+searched space names every bar that any set can signal. A set then looks at candidates only, and
+the cost of a set follows candidates and trades, not bars.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bars import MINUTE_NS, Float, Int
+from detectors.contract import Columns, Detector
+from detectors.evaluate import parameters_from, readiness, threshold, turned
+from detectors.features.table import Reason
+from sweep.engine.jit import kernel
+from sweep.engine.sets import ParameterSets, all_parameters
+from sweep.engine.settings import Costs, FillSettings
+from sweep.engine.symbol_data import FillBars, SymbolData
+
+Bounds = Mapping[str, tuple[float, float]]
+Variant = tuple[float, ...]
+
+
+class Stairs(NamedTuple):
+    """Running extremes after entry: only the minutes that set a new one, per candidate.
+
+    `values[start[i]:start[i + 1]]` rises; "first minute at or beyond a level" is a binary search.
+
+    Attributes
+    ----------
+    start
+        int64 [candidates + 1].
+    values
+        float64 [records], turned so that the extreme rises.
+    bars
+        int32 [records], fill bar of the record.
+    """
+
+    start: Int
+    values: Float
+    bars: NDArray[np.int32]
+
+
+class Candidates(NamedTuple):
+    """n candidate bars, sorted by time.
+
+    Attributes
+    ----------
+    order
+        int64 [columns], positions in `threshold_matrix` of `shared`, then `varied`, columns.
+    shared
+        float64 [shared columns, n], turned to `>=`.
+    varied
+        float64 [variants, varied columns, n]; the last one is the score, NaN where the variant
+        cannot judge the bar.
+    row, place, axis
+        int32 [n]: signal bar, row of `first_at`, column of the session axis.
+    side
+        int8 [n].
+    decision, length
+        int32 [n], minutes from the open to T and to the close.
+    entry, last
+        int32 [n]: fill bar of the entry (-1: none left in the session), last one of the session.
+    close, atr, ticks
+        float64 [n], turned raw close, raw ATR, ticks per price unit.
+    first_at
+        int32 [sessions used, minutes + 1], first fill bar at or after each minute, -1 if none.
+    """
+
+    order: Int
+    shared: Float
+    varied: Float
+    row: NDArray[np.int32]
+    place: NDArray[np.int32]
+    axis: NDArray[np.int32]
+    side: NDArray[np.int8]
+    decision: NDArray[np.int32]
+    length: NDArray[np.int32]
+    entry: NDArray[np.int32]
+    last: NDArray[np.int32]
+    close: Float
+    atr: Float
+    ticks: Float
+    first_at: NDArray[np.int32]
+
+
+@dataclasses.dataclass(frozen=True)
+class CandidateTable:
+    """Candidates of one detector on one symbol; numpy arrays, read-only, shared by workers.
+
+    Attributes
+    ----------
+    symbol
+        Name of the symbol.
+    structural
+        Names of the parameters that change columns.
+    variants
+        float64 [variants, structural], their values, sorted.
+    candidates
+        The bars.
+    adverse, favourable
+        Records of the turned lows (negated) and highs from the entry on.
+    fills
+        Bars at which orders fill, raw.
+    bar_minutes
+        Length of a signal bar.
+    settings, costs
+        `as_array()` of `FillSettings` and `Costs`.
+    n_sessions, session_minutes
+        Length of the session axis, in sessions and in minutes.
+    """
+
+    symbol: str
+    structural: tuple[str, ...]
+    variants: Float
+    candidates: Candidates
+    adverse: Stairs
+    favourable: Stairs
+    fills: FillBars
+    bar_minutes: int
+    settings: Float
+    costs: Float
+    n_sessions: int
+    session_minutes: int
+
+    def __len__(self) -> int:
+        """Return the number of candidates."""
+        return len(self.candidates.row)
+
+
+def structural_names(detector: Detector) -> tuple[str, ...]:
+    """Return the parameters of a detector that change its columns."""
+    return tuple(p.name for p in detector.parameters if p.structural)
+
+
+def bounds_of(sets: ParameterSets) -> Bounds:
+    """Return the smallest and largest value of every parameter among the sets."""
+    return {name: (float(v.min()), float(v.max())) for name, v in sets.values.items()}
+
+
+def variants_of(detector: Detector, sets: ParameterSets) -> tuple[Variant, ...]:
+    """Return the distinct combinations of structural values among the sets, sorted."""
+    names = structural_names(detector)
+    return tuple(sorted(set(zip(*(sets.values[n].tolist() for n in names), strict=True)))) or ((),)
+
+
+def variants_within(detector: Detector, bounds: Bounds) -> tuple[Variant, ...]:
+    """Return every combination of whole structural values inside the bounds, sorted."""
+    ranges = [
+        [float(v) for v in range(int(bounds[name][0]), int(bounds[name][1]) + 1)]
+        for name in structural_names(detector)
+    ]
+    return tuple(itertools.product(*ranges))
+
+
+def tests_of(detector: Detector) -> tuple[tuple[str, str, str | float], ...]:
+    """Return (column, comparison, limit) of windows, then conditions; the score comes after."""
+    windows = tuple((w.column, w.comparison, w.parameter) for w in detector.windows)
+    return windows + tuple((c.column, c.comparison, c.threshold) for c in detector.conditions)
+
+
+def threshold_matrix(detector: Detector, sets: ParameterSets) -> Float:
+    """Return what each set compares with: float64 [sets, tests + 1], turned to `>=`."""
+    matrix = np.empty((len(sets), len(tests_of(detector)) + 1))
+    for k, (_, comparison, limit) in enumerate(tests_of(detector)):
+        column = sets.values[limit] if isinstance(limit, str) else limit
+        matrix[:, k] = column if comparison == ">=" else -column
+    matrix[:, -1] = sets.values["min_score"]
+    return matrix
+
+
+def _loosest(detector: Detector, bounds: Bounds) -> Float:
+    """Return the loosest threshold of every test and of the score."""
+    limits = [
+        threshold(
+            comparison,
+            limit if isinstance(limit, float | int) else bounds[limit][comparison == "<="],
+            {},
+        )
+        for _, comparison, limit in tests_of(detector)
+    ]
+    return np.array([*limits, bounds["min_score"][0]])
+
+
+def _columns_of(detector: Detector, data: SymbolData, variant: Variant) -> tuple[Float, Columns]:
+    """Return the turned test columns and the score, float64 [tests + 1, bars], of a variant."""
+    names = structural_names(detector)
+    values = {p.name: p.default for p in all_parameters(detector)}
+    values |= dict(zip(names, variant, strict=True))
+    features = data.features
+    columns = detector.columns(features, parameters_from(detector, values), detector.side)
+    ready = readiness(detector, features, columns, values)
+    tests = [
+        turned(
+            features[column] if k < len(detector.windows) else columns.values[column], comparison
+        )
+        for k, (column, comparison, _) in enumerate(tests_of(detector))
+    ]
+    score = np.where(ready.reason == Reason.KNOWN, ready.score, np.nan)
+    return np.stack([*tests, score]), columns
+
+
+@kernel
+def _records(
+    high: Float,
+    low: Float,
+    entry: NDArray[np.int32],
+    last: NDArray[np.int32],
+    side: NDArray[np.int8],
+    towards: int,
+) -> tuple[Int, Float, NDArray[np.int32]]:
+    """Collect new extremes from each entry to the session's last bar, so turned that they rise.
+
+    `towards` is +1 for the favourable extreme (a long's high), -1 for the adverse one (its low).
+    """
+    n = len(entry)
+    start = np.zeros(n + 1, np.int64)
+    values = np.empty(0)
+    bars = np.empty(0, np.int32)
+    for writing in (False, True):
+        if writing:
+            values = np.empty(start[n])
+            bars = np.empty(start[n], np.int32)
+        count = 0
+        for i in range(n):
+            best = -np.inf
+            if entry[i] >= 0:
+                for bar in range(entry[i], last[i] + 1):
+                    x = high[bar] if side[i] * towards > 0 else -low[bar]
+                    if x > best:
+                        best = x
+                        if writing:
+                            values[count] = x
+                            bars[count] = bar
+                        count += 1
+            start[i + 1] = count
+    return start, values, bars
+
+
+def _first_at(fills: FillBars, first: Int, last: Int, length: Int) -> NDArray[np.int32]:
+    """Return the first fill bar at or after each minute of each session, -1 if none."""
+    table = np.full((len(first), int(length.max(initial=0)) + 1), -1, np.int32)
+    minutes = np.arange(table.shape[1])
+    for k, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        bar = begin + np.searchsorted(fills.minute[begin : end + 1], minutes)
+        table[k] = np.where(bar <= end, bar, -1)
+    return table
+
+
+def build_candidates(
+    detector: Detector,
+    data: SymbolData,
+    *,
+    bounds: Bounds,
+    variants: Sequence[Variant],
+    axis: NDArray[np.int32],
+    fills: FillSettings,
+    costs: Costs,
+) -> CandidateTable:
+    """Collect the candidates of one detector on one symbol.
+
+    Parameters
+    ----------
+    detector, data
+        Registry entry and symbol.
+    bounds
+        Parameter -> (smallest, largest) value that sets will have; a set outside is wrong.
+    variants
+        Combinations of structural values that sets will have.
+    axis
+        int32 [sessions], column of the session axis, -1 for sessions that must not be read.
+    fills, costs
+        Settings of the run.
+
+    Returns
+    -------
+    CandidateTable
+        Sorted by time.
+    """
+    bars, sessions = data.features.bars, data.sessions
+    loosest = _loosest(detector, bounds)[:, np.newaxis]
+    allowed = axis[bars.session] >= 0
+    wanted = np.zeros(len(bars), np.bool_)
+    for variant in variants:
+        wanted |= (_columns_of(detector, data, variant)[0] >= loosest).all(axis=0)
+    rows = np.flatnonzero(wanted & allowed)
+    tests = np.empty((len(variants), len(loosest), len(rows)))
+    side = np.full(len(rows), detector.side, np.int8)
+    for v, variant in enumerate(variants):
+        matrix, columns = _columns_of(detector, data, variant)
+        tests[v] = matrix[:, rows]
+        if columns.side is not None:
+            side = columns.side[rows]
+    varies = (tests.view(np.int64) != tests[:1].view(np.int64)).any(axis=(0, 2))
+    varies[-1] = True  # the score has one place, whatever the variants
+
+    fill_bars = data.fill_bars(fills.timeframe)
+    used, place = np.unique(bars.session[rows], return_inverse=True)
+    begin = np.searchsorted(fill_bars.session, used, "left")
+    end = np.searchsorted(fill_bars.session, used, "right") - 1
+    length = (sessions.close_ns[used] - sessions.open_ns[used]) // MINUTE_NS
+    first_at = _first_at(fill_bars, begin, end, length)
+    decision = (bars.end[rows] - sessions.open_ns[bars.session[rows]]) // MINUTE_NS
+    entry = first_at[place, decision].astype(np.int32) if len(rows) else np.empty(0, np.int32)
+    last = end[place].astype(np.int32)
+    scale = data.factor[bars.session[rows]]
+    raw_close = data.features["close"][rows] / scale
+    adverse, favourable = (
+        Stairs(*_records(fill_bars.high, fill_bars.low, entry, last, side, towards))
+        for towards in (-1, 1)
+    )
+    on_axis = axis >= 0
+    return CandidateTable(
+        symbol=data.symbol,
+        structural=structural_names(detector),
+        variants=np.array(variants, np.float64).reshape(len(variants), -1),
+        candidates=Candidates(
+            order=np.concatenate([np.flatnonzero(~varies), np.flatnonzero(varies)]),
+            shared=np.ascontiguousarray(tests[0][~varies]),
+            varied=np.ascontiguousarray(tests[:, varies]),
+            row=rows.astype(np.int32),
+            place=place.astype(np.int32),
+            axis=axis[bars.session[rows]],
+            side=side,
+            decision=decision.astype(np.int32),
+            length=length[place].astype(np.int32),
+            entry=entry,
+            last=last,
+            close=side * raw_close,
+            atr=data.features["atr"][rows] / scale,
+            ticks=data.ticks(raw_close),
+            first_at=first_at,
+        ),
+        adverse=adverse,
+        favourable=favourable,
+        fills=fill_bars,
+        bar_minutes=data.bar_minutes,
+        settings=fills.as_array(),
+        costs=costs.as_array(),
+        n_sessions=int(axis.max(initial=-1)) + 1,
+        session_minutes=int(((sessions.close_ns - sessions.open_ns)[on_axis] // MINUTE_NS).sum()),
+    )

@@ -1,0 +1,200 @@
+"""Metrics of parameter sets from running sums of trades and daily net R (DESIGN.md 6).
+
+Terms: R = net result / initial risk; daily series = net R per session of the axis, 0 without
+trade.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from detectors.bars import Float, Int
+from sweep.engine.jit import kernel
+from sweep.engine.trade import EXIT_REASONS
+
+BEST = 5  # trades whose share of the total is shown
+(
+    TRADES,
+    WINS,
+    WON,
+    LOST,
+    MEAN,
+    SQUARES,
+    GROSS,
+    BARS,
+    MINUTES,
+    AMBIGUOUS,
+    TARGET_FIRST,
+    NOTIONAL,
+) = range(12)
+REASONS = 12
+TOP = REASONS + len(EXIT_REASONS)
+SUMS = TOP + BEST
+LEVEL = 0.95
+
+
+@kernel
+def account(
+    sums: Float,
+    results: tuple[float, float, float, float],
+    counts: tuple[int, int, int],
+    ambiguous: bool,
+) -> None:
+    """Add one trade to the running sums of a set; mean and squares by Welford's recurrence.
+
+    Parameters
+    ----------
+    sums
+        float64 [SUMS], one row of `empty_sums`.
+    results
+        Gross R, net R, net R with the target first, traded notional of both legs over the risk.
+    counts
+        Exit reason, signal bars held, minutes held.
+    ambiguous
+        Stop and target both lay inside the exit bar.
+    """
+    gross, net, target_first, notional = results
+    reason, bars, minutes = counts
+    sums[TRADES] += 1.0
+    if net > 0.0:
+        sums[WINS] += 1.0
+        sums[WON] += net
+    else:
+        sums[LOST] -= net
+    step = net - sums[MEAN]
+    sums[MEAN] += step / sums[TRADES]
+    sums[SQUARES] += step * (net - sums[MEAN])
+    sums[GROSS] += gross
+    sums[BARS] += bars
+    sums[MINUTES] += minutes
+    sums[AMBIGUOUS] += ambiguous
+    sums[TARGET_FIRST] += target_first
+    sums[NOTIONAL] += notional
+    sums[REASONS + reason] += 1.0
+    place = net
+    for k in range(TOP, TOP + BEST):
+        if place > sums[k]:
+            sums[k], place = place, sums[k]
+
+
+def empty_sums(n: int) -> Float:
+    """Return the running sums of n sets without trades, float64 [n, SUMS]."""
+    sums = np.zeros((n, SUMS))
+    sums[:, TOP:] = -np.inf
+    return sums
+
+
+@kernel
+def daily_moments(daily: Float, trades: NDArray[np.int32]) -> Float:
+    """Mean, sample deviation, downside deviation, max drawdown and active days of each row.
+
+    Returns float64 [sets, 5]. Drawdown is measured from a peak that includes the start at 0.
+    """
+    n = daily.shape[1]
+    out = np.full((daily.shape[0], 5), np.nan)
+    for s in range(daily.shape[0]):
+        mean, squares, downside = 0.0, 0.0, 0.0
+        total, peak, drawdown, active = 0.0, 0.0, 0.0, 0.0
+        for t in range(n):
+            x = daily[s, t]
+            step = x - mean
+            mean += step / (t + 1.0)
+            squares += step * (x - mean)
+            downside += min(x, 0.0) ** 2
+            total += x
+            peak = max(peak, total)
+            drawdown = max(drawdown, peak - total)
+            active += trades[s, t] > 0
+        if n > 0:
+            out[s, 0] = mean
+            out[s, 2] = np.sqrt(downside / n)
+        if n > 1:
+            out[s, 1] = np.sqrt(squares / (n - 1.0))
+        out[s, 3] = drawdown
+        out[s, 4] = active
+    return out
+
+
+def lower_bound(mean: Float, deviation: Float, count: Float | float) -> Float:
+    """One-sided 95 % lower confidence bound of a mean by Student's t; NaN below two values."""
+    count = np.asarray(count, np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        quantile = np.where(count > 1, special.stdtrit(np.maximum(count - 1, 1), LEVEL), np.nan)
+        return np.asarray(mean - quantile * deviation / np.sqrt(count))
+
+
+def wilson(wins: Float, trades: Float) -> tuple[Float, Float]:
+    """Two-sided 95 % Wilson interval of a win rate; [0, 1] without trades."""
+    z = float(stats.norm.ppf(1 - (1 - LEVEL) / 2))
+    n = np.maximum(trades, 1)
+    share = wins / n
+    centre = share + z * z / (2 * n)
+    spread = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low, high = (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
+    none = trades == 0
+    return np.where(none, 0.0, np.maximum(low, 0)), np.where(none, 1.0, np.minimum(high, 1))
+
+
+def metrics_of(
+    sums: Float, daily: Float, daily_trades: NDArray[np.int32], session_minutes: int
+) -> dict[str, NDArray[np.float64] | Int]:
+    """Turn running sums and daily series into the metrics of each set.
+
+    Parameters
+    ----------
+    sums
+        float64 [n, SUMS], filled by `account`.
+    daily, daily_trades
+        [n, sessions], net R and trades entered.
+    session_minutes
+        Session minutes of the axis, summed over symbols; the base of exposure.
+
+    Returns
+    -------
+    dict
+        name -> [n]. Ratios without a base are NaN; a profit factor without losses is inf.
+    """
+    trades, wins = sums[:, TRADES], sums[:, WINS]
+    losses = trades - wins
+    moments = daily_moments(daily, daily_trades)
+    mean, deviation, downside, drawdown, active = moments.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expectancy = np.where(trades > 0, sums[:, MEAN], np.nan)
+        trade_deviation = np.sqrt(sums[:, SQUARES] / (trades - 1))
+        average_win, average_loss = sums[:, WON] / wins, sums[:, LOST] / losses
+        payoff = average_win / average_loss
+        total = sums[:, WON] - sums[:, LOST]
+        gross = sums[:, GROSS] / trades
+        best = np.where(np.isfinite(sums[:, TOP:]), sums[:, TOP:], 0.0).sum(axis=1) / total
+        low, high = wilson(wins, trades)
+        metrics: dict[str, NDArray[np.float64] | Int] = {
+            "trades": trades.astype(np.int64),
+            "win_rate": wins / trades,
+            "win_rate_low": low,
+            "win_rate_high": high,
+            "profit_factor": np.where(trades > 0, sums[:, WON] / sums[:, LOST], np.nan),
+            "expectancy_r": expectancy,
+            "expectancy_gross_r": gross,
+            "expectancy_lcb_r": lower_bound(expectancy, trade_deviation, trades),
+            "total_r": total,
+            "average_win_r": average_win,
+            "average_loss_r": average_loss,
+            "payoff": payoff,
+            "breakeven_win_rate": 1 / (1 + payoff),
+            "daily_mean_r": mean,
+            "daily_lcb_r": lower_bound(mean, deviation, daily.shape[1]),
+            "daily_sharpe": np.where(deviation > 0, mean / deviation, 0.0),
+            "daily_sortino": np.where(downside > 0, mean / downside, np.nan),
+            "max_drawdown_r": drawdown,
+            "bars_held": sums[:, BARS] / trades,
+            "exposure_frac": sums[:, MINUTES] / session_minutes,
+            "ambiguous_frac": sums[:, AMBIGUOUS] / trades,
+            "expectancy_target_first_r": sums[:, TARGET_FIRST] / trades,
+            "cost_r": gross - expectancy,
+            "breakeven_cost_bps": sums[:, GROSS] / (sums[:, NOTIONAL] * 1e-4),
+            "best5_share": np.where(total > 0, best, np.nan),
+            "active_days": active.astype(np.int64),
+        }
+    for k, reason in enumerate(EXIT_REASONS):
+        metrics[f"exits_{reason}"] = sums[:, REASONS + k].astype(np.int64)
+    return metrics
