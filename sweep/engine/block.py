@@ -101,6 +101,8 @@ class SymbolTrades:
     ----------
     table
         The candidate table.
+    variant
+        int64 [sets], row of `table.variants` of each set.
     columns
         name of `TRADE_COLUMNS` -> float64 [trades], sorted by set, then time; prices are real.
     fate
@@ -108,6 +110,7 @@ class SymbolTrades:
     """
 
     table: CandidateTable
+    variant: Int
     columns: dict[str, Float]
     fate: NDArray[np.int8]
 
@@ -340,19 +343,20 @@ def evaluate_block(
             np.full(shape, NO_SIGNAL, np.int8),
             np.zeros((shape[0] * shape[1], len(TRADE_COLUMNS))),
         )
+        variant = _variant_index(table, sets)
         count = _run(
             table.candidates,
             (table.adverse, table.favourable),
             table.fills,
             Terms(table.settings, table.costs, table.bar_minutes),
             thresholds,
-            _variant_index(table, sets),
+            variant,
             exits,
             out,
         )
         if trades:
             columns = dict(zip(TRADE_COLUMNS, out.trades[:count].T.copy(), strict=True))
-            recorded.append(SymbolTrades(table, columns, out.fate))
+            recorded.append(SymbolTrades(table, variant, columns, out.fate))
     minutes = sum(table.session_minutes for table in tables)
     metrics = metrics_of(sums, daily, daily_trades, minutes)
     return BlockResult(metrics, daily, daily_trades, tuple(recorded))

@@ -103,6 +103,8 @@ class CandidateTable:
         float64 [variants, structural], their values, sorted.
     candidates
         The bars.
+    signal_ts
+        int64 [n], decision instant T, UTC ns.
     adverse, favourable
         Records of the turned lows (negated) and highs from the entry on.
     fills
@@ -119,6 +121,7 @@ class CandidateTable:
     structural: tuple[str, ...]
     variants: Float
     candidates: Candidates
+    signal_ts: Int
     adverse: Stairs
     favourable: Stairs
     fills: FillBars
@@ -336,6 +339,7 @@ def build_candidates(
             ticks=data.ticks(raw_close),
             first_at=first_at,
         ),
+        signal_ts=bars.end[rows],
         adverse=adverse,
         favourable=favourable,
         fills=fill_bars,

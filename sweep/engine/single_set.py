@@ -1,0 +1,141 @@
+"""One parameter set in full: metrics, every trade and the funnel down to the last lost signal."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.contract import Detector
+from detectors.evaluate import Evaluation, evaluate
+from detectors.funnel import count_funnel
+from sweep.engine.block import TAKEN, BlockResult, evaluate_block
+from sweep.engine.candidates import bounds_of, build_candidates, variants_of
+from sweep.engine.evaluability import per_session_any, why_not
+from sweep.engine.sets import ParameterSets
+from sweep.engine.settings import Costs, FillSettings
+from sweep.engine.symbol_data import SymbolData
+from sweep.engine.trade import DROPS
+
+
+@dataclasses.dataclass(frozen=True)
+class FunnelLine:
+    """Signal bars of one session that share a fate.
+
+    Attributes
+    ----------
+    symbol, session
+        Name; index into the sessions of the market.
+    line
+        `in_window`, `not_evaluable`, `evaluable`, `passed`, `alone`, `below_score`, `signals`, a
+        name of `sweep.engine.trade.DROPS`, or `trades`.
+    name
+        Condition or feature, empty where the line has none.
+    reason
+        Why a feature is unknown, else empty.
+    bars
+        Count, above 0.
+    """
+
+    symbol: str
+    session: int
+    line: str
+    name: str
+    reason: str
+    bars: int
+
+
+@dataclasses.dataclass(frozen=True)
+class SingleResult:
+    """What one set did.
+
+    Attributes
+    ----------
+    block
+        Metrics, daily series and trades; one row.
+    funnel
+        Lines by symbol, session and stage.
+    unjudged
+        symbol -> why none of its sessions could be judged, `feature: reason`.
+    """
+
+    block: BlockResult
+    funnel: tuple[FunnelLine, ...]
+    unjudged: dict[str, str]
+
+
+def evaluate_single(
+    detector: Detector,
+    market: Sequence[SymbolData],
+    values: Mapping[str, float],
+    *,
+    axis: NDArray[np.int32],
+    fills: FillSettings,
+    costs: Mapping[str, Costs],
+) -> SingleResult:
+    """Evaluate one parameter set on one or more symbols, keeping everything.
+
+    Parameters
+    ----------
+    detector, market
+        Registry entry and symbols, at least one.
+    values
+        Parameter name -> value; absent ones take their default.
+    axis
+        int32 [sessions], column of the session axis, -1 for sessions outside it.
+    fills, costs
+        Settings; costs by asset class.
+    """
+    sets = ParameterSets.of(detector, values, 1)
+    tables = [
+        build_candidates(
+            detector,
+            data,
+            bounds=bounds_of(sets),
+            variants=variants_of(detector, sets),
+            axis=axis,
+            fills=fills,
+            costs=costs[data.asset_class],
+        )
+        for data in market
+    ]
+    block = evaluate_block(detector, tables, sets, trades=True)
+    lines: list[FunnelLine] = []
+    unjudged = {}
+    for data, recorded in zip(market, block.trades, strict=True):
+        evaluation = evaluate(detector, data.features, sets.row(0))
+        on_axis = axis[data.features.bars.session] >= 0
+        if not per_session_any(evaluation.evaluable & on_axis, data).any():
+            unjudged[data.symbol] = why_not(detector, evaluation, on_axis)
+        lines += _signal_lines(detector, data, evaluation, axis)
+        sessions = data.features.bars.session[recorded.table.candidates.row]
+        for code, line in ((TAKEN, "trades"), *enumerate(DROPS)):
+            for session, count in _counted(sessions[recorded.fate[0] == code]):
+                lines.append(FunnelLine(data.symbol, session, line, "", "", count))
+    return SingleResult(block, tuple(lines), unjudged)
+
+
+def _counted(sessions: NDArray[np.int32]) -> list[tuple[int, int]]:
+    found, counts = np.unique(sessions, return_counts=True)
+    return list(zip(found.tolist(), counts.tolist(), strict=True))
+
+
+def _signal_lines(
+    detector: Detector, data: SymbolData, evaluation: Evaluation, axis: NDArray[np.int32]
+) -> list[FunnelLine]:
+    """Return the lines from the window down to the signals."""
+    funnel = count_funnel(detector, evaluation, data.features.bars.session, len(data.sessions))
+    stages = [
+        ("in_window", "", "", funnel.in_window),
+        *(("not_evaluable", *key, counts) for key, counts in funnel.unknown.items()),
+        ("evaluable", "", "", funnel.evaluable),
+        *(("passed", name, "", counts) for name, counts in funnel.passed.items()),
+        *(("alone", name, "", counts) for name, counts in funnel.alone.items()),
+        ("below_score", "", "", funnel.below_score),
+        ("signals", "", "", funnel.signals),
+    ]
+    return [
+        FunnelLine(data.symbol, session, line, name, reason, int(counts[session]))
+        for line, name, reason, counts in stages
+        for session in np.flatnonzero((counts > 0) & (axis >= 0)).tolist()
+    ]

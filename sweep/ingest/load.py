@@ -1,0 +1,226 @@
+"""The data path of backtests and sweeps: stored minutes to features, or what is missing."""
+
+import dataclasses
+import datetime as dt
+import math
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from detectors.bars import MinuteBars, Sessions
+from detectors.features.build import build_features
+from detectors.features.settings import FeatureSettings
+from sweep.engine.symbol_data import SymbolData
+from sweep.market.calendar import as_dates, new_york_date, session_index, session_table
+from sweep.market.splits import Split, adjust, price_factors
+from sweep.market.symbols import Symbol, lookup
+from sweep.store.lake import Lake
+
+WARM_UP_BARS = 600  # three spans of EMA 200, the longest warm-up of a feature
+WARM_UP_SESSIONS = 30  # slot baseline of 20 sessions, and EMA 50 of 60-minute bars
+SESSION_MINUTES = 390
+
+
+@dataclasses.dataclass(frozen=True)
+class Market:
+    """Symbols over a range of sessions, ready for the engine.
+
+    Attributes
+    ----------
+    sessions
+        Sessions of the range, after those that only warm features up.
+    first
+        Index of the range's first session.
+    data
+        (symbol, signal bar minutes) -> data; every symbol on every asked timeframe.
+    notes
+        Sentences on sessions without bars.
+    """
+
+    sessions: Sessions
+    first: int
+    data: Mapping[tuple[str, int], SymbolData]
+    notes: tuple[str, ...]
+
+
+def warm_up_sessions(bar_minutes: int) -> int:
+    """Return how many sessions before a range make every feature known in its first session."""
+    return max(WARM_UP_SESSIONS, math.ceil(WARM_UP_BARS * bar_minutes / SESSION_MINUTES) + 1)
+
+
+def load_market(
+    storage_root: str | os.PathLike[str],
+    symbols: Sequence[str],
+    *,
+    first: dt.date | None,
+    last: dt.date | None,
+    bar_minutes: Collection[int],
+    settings: FeatureSettings | None = None,
+    splits: Iterable[Split] = (),
+) -> Market:
+    """Load minutes from the bar store and compute features.
+
+    Parameters
+    ----------
+    storage_root
+        `storage.root`.
+    symbols
+        Names as stored.
+    first, last
+        New York dates of the range, both included; None = as far as the store goes.
+    bar_minutes
+        Signal timeframes wanted, minutes.
+    settings
+        Feature settings, the defaults without.
+    splits
+        Splits of all symbols.
+
+    Returns
+    -------
+    Market
+        The same features for a range, however much older history is stored.
+
+    Raises
+    ------
+    ValueError
+        If the store has no bars of a symbol in the range; the text names the command that fills
+        it.
+    """
+    lake = Lake(storage_root)
+    known = [lookup(name) for name in symbols]
+    first, last = _range(lake, known, first, last)
+    wanted = session_table(first, last)
+    if len(wanted) == 0:
+        raise ValueError(f"no exchange session from {first} to {last}; choose a longer range")
+    before = max(warm_up_sessions(minutes) for minutes in bar_minutes)
+    early = session_table(first - dt.timedelta(days=2 * before + 10), last)
+    begin = len(early) - len(wanted)
+    keep = slice(max(begin - before, 0), None)
+    sessions = Sessions(
+        early.date[keep], early.open_ns[keep], early.close_ns[keep], early.full_length[keep]
+    )
+    start = len(sessions) - len(wanted)
+    splits = tuple(splits)
+    stored: dict[str, MinuteBars] = {}
+    data, notes, absent = {}, [], []
+    for symbol in known:
+        minutes = _minutes(lake, symbol.name, sessions, stored)
+        missing = _without_bars(minutes, sessions, start)
+        if len(missing) == len(wanted):
+            absent.append(symbol.name)
+            continue
+        if missing:
+            notes.append(
+                f"{symbol.name}: {len(missing)} sessions without bars ({_listed(missing)})"
+            )
+        for length in bar_minutes:
+            proxy = (
+                None if symbol.proxy is None else _minutes(lake, symbol.proxy, sessions, stored)
+            )
+            data[symbol.name, length] = _symbol_data(
+                symbol, minutes, proxy, sessions, length, settings or FeatureSettings(), splits
+            )
+    if absent:
+        raise ValueError(_absent(lake, absent, first, last))
+    return Market(sessions, start, data, tuple(notes))
+
+
+def _symbol_data(
+    symbol: Symbol,
+    minutes: MinuteBars,
+    proxy: MinuteBars | None,
+    sessions: Sessions,
+    bar_minutes: int,
+    settings: FeatureSettings,
+    splits: Sequence[Split],
+) -> SymbolData:
+    own = [split for split in splits if split.symbol == symbol.name]
+    factor = price_factors(own, sessions)
+    days = np.array([split.execution_date for split in own], "datetime64[D]")
+    if proxy is not None:
+        of_proxy = [split for split in splits if split.symbol == symbol.proxy]
+        proxy = adjust(proxy, sessions, price_factors(of_proxy, sessions))
+    features = build_features(
+        adjust(minutes, sessions, factor),
+        sessions,
+        bar_minutes=bar_minutes,
+        asset_class=symbol.asset_class,
+        proxy=proxy if proxy is not None and len(proxy) else None,
+        proxy_symbol=symbol.proxy,
+        split_sessions=np.isin(sessions.date, days),
+        settings=settings,
+    )
+    return SymbolData(
+        symbol=symbol.name,
+        asset_class=symbol.asset_class,
+        sessions=sessions,
+        minutes=minutes,
+        factor=factor,
+        features=features,
+        bar_minutes=bar_minutes,
+        ticks_per_unit=symbol.ticks_per_unit,
+    )
+
+
+def _minutes(
+    lake: Lake, name: str, sessions: Sessions, stored: dict[str, MinuteBars]
+) -> MinuteBars:
+    if name not in stored:
+        stored[name] = lake.minute_bars(name, sessions)
+    return stored[name]
+
+
+def _range(
+    lake: Lake, symbols: Sequence[Symbol], first: dt.date | None, last: dt.date | None
+) -> tuple[dt.date, dt.date]:
+    """Complete open ends of a range from what is stored."""
+    if first is not None and last is not None:
+        return first, last
+    ends = [end for symbol in symbols if (end := stored_range(lake, symbol.name)) is not None]
+    if not ends:
+        raise ValueError(_absent(lake, [symbol.name for symbol in symbols], first, last))
+    first = first or min(begin for begin, _ in ends)
+    last = last or max(end for _, end in ends)
+    if first > last:
+        raise ValueError(f"the store ends on {last}, before the first date asked for, {first}")
+    return first, last
+
+
+def stored_range(lake: Lake, symbol: str) -> tuple[dt.date, dt.date] | None:
+    """Return the first and last New York date with a stored minute, None without any."""
+    months = lake.months(symbol, "1m")
+    if not months:
+        return None
+    ends = []
+    for month in (months[0], months[-1]):
+        begin = dt.date.fromisoformat(f"{month}-01")
+        after = (begin + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+        ends.append(
+            lake.read(symbol, "1m", begin, after, ["ts"])["ts"].cast(pa.int64()).to_numpy()
+        )
+    return new_york_date(int(ends[0][0])), new_york_date(int(ends[1][-1]))
+
+
+def _without_bars(minutes: MinuteBars, sessions: Sessions, first: int) -> list[dt.date]:
+    present = np.unique(session_index(sessions, minutes.ts))
+    days = as_dates(sessions)
+    return [days[i] for i in range(first, len(sessions)) if i not in present]
+
+
+def _listed(days: Sequence[dt.date]) -> str:
+    shown = ", ".join(str(day) for day in days[:4])
+    return shown if len(days) <= 4 else f"{shown}, ... {days[-1]}"
+
+
+def _absent(
+    lake: Lake, symbols: Sequence[str], first: dt.date | None, last: dt.date | None
+) -> str:
+    names = ",".join(symbols)
+    dates = "".join(f" {key}={day}" for key, day in (("from", first), ("to", last)) if day)
+    stored = ", ".join(lake.symbols()) or "nothing"
+    return (
+        f"no bars of {names} stored in the range; {lake.root} holds {stored}. Fill it with: "
+        f"python -m jobs.backfill 'symbols=[{names}]'{dates}"
+    )
