@@ -1,0 +1,139 @@
+"""Day files of the sample market, in the vendor's layout and with its habits.
+
+Columns are not in the order of OHLC, indices have neither volume nor transactions and padded
+decimals, volumes are whole or fractional, and nothing promises an order of rows: a name may come
+in two runs.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from isal import igzip
+from numpy.typing import NDArray
+
+from detectors.bars import Float, Int
+from sweep.ingest.sample.clock import Grid
+from sweep.ingest.sample.prices import Rows
+
+STOCKS, INDICES = "us_stocks_sip", "us_indices"
+STOCK_HEADER = b"ticker,volume,open,close,high,low,window_start,transactions\n"
+INDEX_HEADER = b"ticker,open,close,high,low,window_start\n"
+
+#: Of eight files one has a ticker in two runs and one no order at all; the others are sorted.
+ORDER_PERIOD, TWO_RUNS, SHUFFLED = 8, 2, 5
+
+#: Every fifth session the volume of the first ticker has fractions.
+FRACTION_PERIOD, FRACTIONAL = 5, 3
+
+COMPRESSION = 1
+PRICES = ("open", "close", "high", "low")
+PARTIAL = ".partial"
+
+
+def key_of(product: str, day: str) -> str:
+    """Return the path below the root of a product's day file; `day` as YYYY-MM-DD."""
+    return f"{product}/minute_aggs_v1/{day[:4]}/{day[5:7]}/{day}.csv.gz"
+
+
+def write_day(
+    path: Path, grid: Grid, session: int, tickers: Sequence[Rows], rng: np.random.Generator
+) -> tuple[int, int]:
+    """Write the day file of one session, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Of the file; its folder is made.
+    grid
+        Minutes.
+    session
+        Index of the session.
+    tickers
+        Rows of the product's tickers in order of name.
+    rng
+        Source of the row order where there is none; advanced.
+
+    Returns
+    -------
+    tuple of int
+        Rows, and bytes as stored.
+    """
+    part = np.arange(grid.first[session], grid.first[session + 1])
+    places = [part[rows.present[part]] for rows in tickers]
+    owner = np.repeat(np.arange(len(tickers)), [len(place) for place in places])
+    order = _order(session, owner, rng)
+    columns = {"ticker": np.array([rows.ticker.name for rows in tickers])[owner][order]}
+    for name in PRICES:
+        prices = [getattr(rows, name)[at] for rows, at in zip(tickers, places, strict=True)]
+        columns[name] = np.concatenate(prices)[order]
+    columns["window_start"] = grid.ts[np.concatenate(places)][order]
+    volumes = [
+        _printed(rows.volume[at], fractional=i == 0 and session % FRACTION_PERIOD == FRACTIONAL)
+        for i, (rows, at) in enumerate(zip(tickers, places, strict=True))
+        if rows.volume is not None
+    ]
+    if volumes:
+        columns["volume"] = np.concatenate(volumes)[order]
+        counts = [
+            rows.transactions[at]
+            for rows, at in zip(tickers, places, strict=True)
+            if rows.transactions is not None
+        ]
+        columns["transactions"] = np.concatenate(counts)[order]
+    packed = igzip.compress(
+        _stock_text(columns) if volumes else _index_text(columns), COMPRESSION, mtime=0
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(PARTIAL)
+    partial.write_bytes(packed)
+    partial.replace(path)
+    return len(owner), len(packed)
+
+
+def _order(session: int, owner: Int, rng: np.random.Generator) -> Int:
+    """Return the order of the rows of a file, int64 [rows]; `owner` is the ticker of each row."""
+    order = np.arange(len(owner))
+    habit = session % ORDER_PERIOD
+    if habit == SHUFFLED:
+        return rng.permutation(order)
+    if habit == TWO_RUNS:
+        run = np.flatnonzero(owner == owner[-1])
+        early = run[len(run) // 3 : len(run) // 2]
+        return np.concatenate((early, np.setdiff1d(order, early)))
+    return order
+
+
+def _printed(shares: Float, *, fractional: bool) -> Float:
+    """Round shares to what the file shows."""
+    return np.round(shares, 6) if fractional else np.rint(shares)
+
+
+def _stock_text(columns: Mapping[str, NDArray[Any]]) -> bytes:
+    """Write whole numbers and shortest decimals."""
+    table = pa.table(
+        {
+            name: columns[name] / 100 if name in PRICES else columns[name]
+            for name in STOCK_HEADER.decode().strip().split(",")
+        }
+    )
+    sink = io.BytesIO()
+    sink.write(STOCK_HEADER)
+    options = pa.csv.WriteOptions(include_header=False, quoting_style="none")
+    pa.csv.write_csv(table, sink, options)
+    return sink.getvalue()
+
+
+def _index_text(columns: Mapping[str, NDArray[Any]]) -> bytes:
+    """Write decimals padded to twelve places."""
+    prices = [
+        [f"{cents // 100}.{cents % 100:02d}0000000000" for cents in columns[name].tolist()]
+        for name in PRICES
+    ]
+    rows = zip(columns["ticker"].tolist(), *prices, columns["window_start"].tolist(), strict=True)
+    body = "".join(f"{a},{b},{c},{d},{e},{f}\n" for a, b, c, d, e, f in rows)
+    return INDEX_HEADER + body.encode()

@@ -1,0 +1,149 @@
+"""Write a sample market."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from sweep.ingest.sample import manifest
+from sweep.ingest.sample.clock import Grid, grid_of, last_sessions
+from sweep.ingest.sample.edge import drift_atr
+from sweep.ingest.sample.events import Market, script
+from sweep.ingest.sample.files import INDICES, STOCKS, key_of, write_day
+from sweep.ingest.sample.prices import TICKERS, Rows, rows_of
+from sweep.ingest.sample.schedule import breakouts_of, episodes_of
+from sweep.ingest.sample.spec import (
+    PLANTED_DETECTOR,
+    PLANTED_VALUES,
+    Planted,
+    SampleReport,
+    SampleSpec,
+)
+from sweep.ingest.sample.walk import PROCESSES, Steps, steps_of
+
+#: Independent streams of random numbers: an edge or an episode leaves the others as they are.
+WALK, COINS, EPISODES, BREAKOUTS, ROWS, ORDER = range(6)
+
+
+def generate_sample(
+    spec: SampleSpec, *, progress: Callable[[int, int], None] | None = None
+) -> SampleReport:
+    """Write the sample market, unless the same one is there already.
+
+    Parameters
+    ----------
+    spec
+        What to write and where.
+    progress
+        Called with (files written, files in all) after every session.
+
+    Returns
+    -------
+    SampleReport
+        What lies in the root now.
+
+    Raises
+    ------
+    ValueError
+        If the root holds files of somebody else, or the calendar does not reach so far.
+    """
+    found = manifest.find(spec)
+    if found is not None:
+        return found
+    grid = grid_of(last_sessions(spec.sessions, spec.last))
+    days = [str(day) for day in grid.sessions.date]
+    keys = [key_of(product, day) for day in days for product in (STOCKS, INDICES)]
+    manifest.clear(spec.root)
+    manifest.write(spec, keys, None)
+    steps = steps_of(grid, np.random.default_rng([spec.seed, WALK]))
+    markets = [_market(spec, grid, i, steps[i]) for i in range(len(PROCESSES))]
+    tickers = [
+        rows_of(
+            grid,
+            ticker,
+            steps[ticker.process],
+            markets[ticker.process],
+            np.random.default_rng([spec.seed, ROWS, i]),
+        )
+        for i, ticker in enumerate(TICKERS)
+    ]
+    rows, size = _write_days(spec, grid, keys, tickers, progress)
+    report = SampleReport(
+        root=spec.root,
+        first=grid.sessions.date[0].item(),
+        last=grid.sessions.date[-1].item(),
+        files=len(keys),
+        rows=rows,
+        bytes=size,
+        planted=_planted(spec, markets) if spec.edge == "planted" else None,
+        reused=False,
+    )
+    manifest.write(spec, keys, report, _events(days, markets))
+    return report
+
+
+def _market(spec: SampleSpec, grid: Grid, process: int, steps: Steps) -> Market:
+    """Walk one process with the events that the spec asks for."""
+    events = []
+    if spec.episodes:
+        events += episodes_of(
+            grid,
+            process,
+            np.random.default_rng([spec.seed, EPISODES, process]),
+            np.random.default_rng([spec.seed, COINS]),
+        )
+    if spec.edge == "planted":
+        taken = {event.session for event in events}
+        events += breakouts_of(grid, taken, np.random.default_rng([spec.seed, BREAKOUTS, process]))
+    return script(grid, steps, events, drift_atr(spec.edge_sharpe))
+
+
+def _write_days(
+    spec: SampleSpec,
+    grid: Grid,
+    keys: Sequence[str],
+    tickers: Sequence[Rows],
+    progress: Callable[[int, int], None] | None,
+) -> tuple[int, int]:
+    """Write all day files; return rows and bytes."""
+    stocks = [rows for rows in tickers if rows.volume is not None]
+    indices = [rows for rows in tickers if rows.volume is None]
+    order = np.random.default_rng([spec.seed, ORDER])
+    total_rows = total_bytes = 0
+    for i, key in enumerate(keys):
+        product = stocks if key.startswith(STOCKS) else indices
+        rows, size = write_day(spec.root / key, grid, i // 2, product, order)
+        total_rows += rows
+        total_bytes += size
+        if progress is not None:
+            progress(i + 1, len(keys))
+    return total_rows, total_bytes
+
+
+def _planted(spec: SampleSpec, markets: Sequence[Market]) -> Planted:
+    upward = [
+        happening
+        for market in markets
+        for happening in market.happenings
+        if happening.kind == "breakout" and happening.jump_frac > 0
+    ]
+    return Planted(
+        detector=PLANTED_DETECTOR,
+        values=dict(PLANTED_VALUES),
+        edge_sharpe=spec.edge_sharpe,
+        events=len(upward),
+        drifts=sum(happening.drift_frac > 0 for happening in upward),
+    )
+
+
+def _events(days: Sequence[str], markets: Sequence[Market]) -> list[Mapping[str, object]]:
+    """Describe what was scripted, by process and time."""
+    return [
+        {
+            "process": process.name,
+            **dataclasses.asdict(happening),
+            "session": days[happening.session],
+        }
+        for process, market in zip(PROCESSES, markets, strict=True)
+        for happening in market.happenings
+    ]
