@@ -1,0 +1,235 @@
+"""Whether the best set beats zero although it is the best of many, and which sets do.
+
+SPA: Hansen, "A Test for Superior Predictive Ability", Journal of Business and Economic Statistics
+23(4), 2005; its upper p-value is the studentised Reality Check of White (Econometrica 68(5),
+2000). StepM: Romano and Wolf, "Stepwise Multiple Testing", Econometrica 73(4), 2005.
+
+The benchmark is 0, no trade. Every set is divided by its own standard deviation, and again in each
+resample by that of the resample: with a kernel variance or with fixed deviations the tests reject
+far too often when there are many sets. Resamples are session counts, so all of them are two matrix
+products a slice of sets. All sets tried must be handed over, not the survivors.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from sweep.evidence.bootstrap import (
+    MEAN_BLOCK,
+    SPREAD_FLOOR,
+    resample_counts,
+    stationary_bootstrap_indices,
+)
+from sweep.evidence.columns import Bool, Float, Int, Returns, constant_rows, repeatable, slices
+
+RESAMPLES = 1_000
+
+
+@dataclasses.dataclass(frozen=True)
+class SpaResult:
+    """Outcome of the test that no set has a mean above 0.
+
+    Attributes
+    ----------
+    p_consistent
+        The p-value to report: sets clearly below 0 do not count against the best one.
+    p_lower, p_upper
+        Its bounds: no set below 0 counts, and all count.
+    statistic
+        Largest `sqrt(T) mean / std` of all sets, at least 0.
+    best
+        Number of that set; -1 where every set is constant.
+    n_sets, n_constant, n_sessions, n_resamples
+        Sets, those among them that never vary (they cannot win), sessions and resamples.
+    """
+
+    p_consistent: float
+    p_lower: float
+    p_upper: float
+    statistic: float
+    best: int
+    n_sets: int
+    n_constant: int
+    n_sessions: int
+    n_resamples: int
+
+
+@dataclasses.dataclass(frozen=True)
+class StepMResult:
+    """Which sets have a mean above 0.
+
+    Attributes
+    ----------
+    superior
+        int64, rising numbers of these sets; the chance that any is there wrongly is at most
+        `alpha`.
+    critical_values
+        One a step: a set is taken when its `sqrt(T) mean / std` is above it.
+    alpha
+        Family-wise error rate.
+    """
+
+    superior: Int
+    critical_values: tuple[float, ...]
+    alpha: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Slice:
+    """Statistics of the varying sets of a slice.
+
+    `numbers` int64 [k]; `observed` float64 [k]; `centred` and `inverse` float64 [resamples, k]:
+    the resampled statistic around the sample mean, and 1 / (resampled / sampled standard
+    deviation).
+    """
+
+    numbers: Int
+    observed: Float
+    centred: Float
+    inverse: Float
+
+
+def spa(
+    returns: Returns,
+    *,
+    mean_block: float = MEAN_BLOCK,
+    n_resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> SpaResult:
+    """Test that no set has a mean above 0.
+
+    Parameters
+    ----------
+    returns
+        Daily net R (not losses), [sets, sessions >= 8] or an iterable of such parts.
+    mean_block, n_resamples, seed
+        Of the stationary bootstrap.
+
+    Returns
+    -------
+    SpaResult
+        p-values are shares of resamples that reach the statistic.
+    """
+    lower, consistent, upper = (np.zeros(n_resamples) for _ in range(3))
+    statistic, best, n_sets, n_varying, n_sessions = 0.0, -1, 0, 0, 0
+    for block, found in _studentised(returns, mean_block, n_resamples, seed):
+        n_sessions = block.shape[1]
+        n_sets, n_varying = n_sets + len(block), n_varying + len(found.numbers)
+        if not len(found.numbers):
+            continue
+        leader = int(found.observed.argmax())
+        if best == -1 or found.observed[leader] > statistic:
+            statistic, best = float(found.observed[leader]), int(found.numbers[leader])
+        hopeless = found.observed < -math.sqrt(2 * math.log(math.log(n_sessions)))
+        for shifted, most in (
+            (found.observed < 0, lower),
+            (hopeless, consistent),
+            (np.zeros(len(hopeless), dtype=np.bool_), upper),
+        ):
+            np.maximum(most, _largest(found, shifted), out=most)
+    statistic = max(0.0, statistic)
+    p_lower, p_consistent, p_upper = (
+        float(np.mean(most >= statistic)) for most in (lower, consistent, upper)
+    )
+    return SpaResult(
+        p_consistent=p_consistent,
+        p_lower=p_lower,
+        p_upper=p_upper,
+        statistic=statistic,
+        best=best,
+        n_sets=n_sets,
+        n_constant=n_sets - n_varying,
+        n_sessions=n_sessions,
+        n_resamples=n_resamples,
+    )
+
+
+def stepm(
+    returns: Returns,
+    *,
+    alpha: float = 0.05,
+    mean_block: float = MEAN_BLOCK,
+    n_resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> StepMResult:
+    """Find the sets with a mean above 0, with control of the family-wise error rate.
+
+    Parameters
+    ----------
+    returns
+        Daily net R, [sets, sessions >= 8] or an iterable of such parts. Gone over once a step:
+        once where no set is found.
+    alpha
+        In (0, 1).
+    mean_block, n_resamples, seed
+        Of the stationary bootstrap; all steps use the same resamples.
+
+    Returns
+    -------
+    StepMResult
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, got {alpha}")
+    repeatable(returns)
+    superior = np.zeros(0, dtype=np.int64)
+    critical: list[float] = []
+    while True:
+        most = np.full(n_resamples, -np.inf)
+        numbers, observed = [superior[:0]], [np.zeros(0)]
+        for _, found in _studentised(returns, mean_block, n_resamples, seed):
+            left = ~np.isin(found.numbers, superior)
+            numbers.append(found.numbers[left])
+            observed.append(found.observed[left])
+            if left.any():
+                np.maximum(most, found.centred[:, left].max(axis=1), out=most)
+        remaining, statistics = np.concatenate(numbers), np.concatenate(observed)
+        if not len(remaining):
+            break
+        critical.append(float(np.quantile(most, 1 - alpha, method="higher")))
+        rejected = remaining[statistics > critical[-1]]
+        if not len(rejected):
+            break
+        superior = np.union1d(superior, rejected)
+    return StepMResult(superior, tuple(critical), alpha)
+
+
+def _largest(found: _Slice, shifted: Bool) -> Float:
+    """Return the largest resampled statistic when the `shifted` sets keep their own mean."""
+    if not shifted.any():
+        most: Float = found.centred.max(axis=1)
+        return most
+    own = found.centred[:, shifted] + found.observed[shifted] * found.inverse[:, shifted]
+    most = own.max(axis=1)
+    if not shifted.all():
+        most = np.maximum(most, found.centred[:, ~shifted].max(axis=1))
+    return most
+
+
+def _studentised(
+    returns: Returns, mean_block: float, n_resamples: int, seed: int
+) -> Iterator[tuple[Float, _Slice]]:
+    counts: Float | None = None
+    for first, block in slices(returns):
+        n_sessions = block.shape[1]
+        if n_sessions < 8:
+            raise ValueError(f"the test needs at least 8 sessions, got {n_sessions}")
+        if counts is None:
+            indices = stationary_bootstrap_indices(
+                n_sessions, mean_block=mean_block, n_resamples=n_resamples, seed=seed
+            )
+            counts = resample_counts(indices) / n_sessions
+        varying = np.flatnonzero(~constant_rows(block))
+        sets = block[varying]
+        mean, spread = sets.mean(axis=1), sets.std(axis=1)
+        scaled = ((sets - mean[:, None]) / spread[:, None]).T
+        drawn = counts @ scaled
+        second = counts @ (scaled * scaled)
+        second -= drawn * drawn
+        np.maximum(second, SPREAD_FLOOR**2, out=second)
+        inverse = np.reciprocal(np.sqrt(second, out=second), out=second)
+        drawn *= inverse
+        drawn *= math.sqrt(n_sessions)
+        observed = math.sqrt(n_sessions) * mean / spread
+        yield block, _Slice(varying + first, observed, drawn, inverse)
