@@ -1,0 +1,171 @@
+"""Propose parameter sets: grid and random, behind the interface that adaptive searchers will use.
+
+A searcher is asked for sets and told what became of them, both in the order of its proposals, so
+that a run is the same for any number of workers. Proposals are prefix-stable: a larger budget
+begins with the sets of a smaller one.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bars import Float
+from sweep.engine.sets import ParameterSets
+from sweep.search.spaces import Space
+from sweep.search.spec import SEARCH_KINDS, SearchSettings
+
+_DRAWS_PER_COUNT = 4  # Philox yields four 64-bit numbers per step of its counter
+_ROUNDS = 6
+_MOST_SETS = 2**62
+
+
+class Searcher(Protocol):
+    """Where parameter sets come from."""
+
+    @property
+    def total(self) -> int:
+        """Return the number of sets that will be proposed at most."""
+
+    def ask(self, n: int) -> ParameterSets:
+        """Propose at most n sets; none at the end."""
+
+    def tell(self, sets: ParameterSets, objective: Float, violation: Float) -> None:
+        """Hear the objective [sets] and constraint violation [sets] of proposed sets."""
+
+
+class RandomSearcher:
+    """Independent draws; set i depends on (seed, detector, i) and each parameter's own range.
+
+    Every parameter has a counter-based stream of its own, so fixing one leaves the draws of the
+    others as they were.
+    """
+
+    def __init__(self, space: Space, settings: SearchSettings) -> None:
+        self._space = space
+        self._seed = settings.seed
+        self._position = 0
+        self.total = settings.budget
+
+    def ask(self, n: int) -> ParameterSets:
+        """Propose the next n draws."""
+        first, count = self._position, min(n, self.total - self._position)
+        self._position += count
+        columns = {
+            d.name: d.from_unit(self._draws(d.name, first, count)) for d in self._space.searched
+        }
+        return self._space.sets(columns, count)
+
+    def tell(self, sets: ParameterSets, objective: Float, violation: Float) -> None:
+        """Learn nothing."""
+
+    def _draws(self, name: str, first: int, count: int) -> Float:
+        text = f"{self._seed}/{self._space.detector.name}/{name}"
+        key = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big")
+        skipped = first % _DRAWS_PER_COUNT
+        bits = np.random.Philox(key=key, counter=first // _DRAWS_PER_COUNT)
+        return np.random.Generator(bits).random(count + skipped)[skipped:]
+
+
+class GridSearcher:
+    """The Cartesian product of all values, never held whole.
+
+    A budget below the size of the grid takes the first sets of a seeded shuffled order, so that
+    it covers every range, and a larger budget goes on with it. Without a cut the exits change
+    slowest, so that neighbours share trades.
+    """
+
+    def __init__(self, space: Space, settings: SearchSettings) -> None:
+        self._space = space
+        own = {p.name for p in space.detector.parameters}
+        self._axes = tuple(
+            (d, d.values(settings.grid_points))
+            for d in sorted(space.searched, key=lambda d: d.name in own)
+        )
+        self.size = grid_size(space, settings.grid_points)
+        if self.size > _MOST_SETS:
+            raise ValueError(
+                f"the grid of {space.detector.name} has {self.size:.2g} sets, more than can be "
+                f"counted; narrow ranges, lower search.grid_points, or take search=random"
+            )
+        self.total = min(self.size, settings.budget)
+        self.cut = self.total < self.size
+        self._order: Callable[[NDArray[np.uint64]], NDArray[np.uint64]] = (
+            _shuffled(self.size, f"{settings.seed}/{space.detector.name}")
+            if self.cut
+            else lambda index: index
+        )
+        self._position = 0
+
+    def ask(self, n: int) -> ParameterSets:
+        """Propose the next n points."""
+        first, count = self._position, min(n, self.total - self._position)
+        self._position += count
+        left = self._order(np.arange(first, first + count, dtype=np.uint64))
+        columns = {}
+        for dimension, values in reversed(self._axes):
+            left, digit = np.divmod(left, np.uint64(len(values)))
+            columns[dimension.name] = values[digit.astype(np.int64)]
+        return self._space.sets(columns, count)
+
+    def tell(self, sets: ParameterSets, objective: Float, violation: Float) -> None:
+        """Learn nothing."""
+
+
+def grid_size(space: Space, points: int) -> int:
+    """Return the number of sets in the grid of a space."""
+    return math.prod(len(dimension.values(points)) for dimension in space.searched)
+
+
+def _shuffled(size: int, seed: str) -> Callable[[NDArray[np.uint64]], NDArray[np.uint64]]:
+    """Return a permutation of 0..size-1 that needs no memory: a Feistel network, walked.
+
+    The network permutes the next larger power of four; whatever falls outside is sent through
+    again until it is inside, which keeps it a permutation.
+    """
+    half = np.uint64(max(1, math.ceil(math.log2(max(size, 2)) / 2)))
+    mask = np.uint64((1 << int(half)) - 1)
+    keys = np.frombuffer(hashlib.blake2b(seed.encode(), digest_size=8 * _ROUNDS).digest(), "<u8")
+
+    def once(index: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        left, right = index >> half, index & mask
+        for key in keys:
+            # The finaliser of SplitMix64: every bit of the input moves every bit of the output.
+            mixed = (right ^ key) * np.uint64(0xBF58476D1CE4E5B9)
+            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            left, right = right, left ^ ((mixed ^ (mixed >> np.uint64(31))) & mask)
+        return (left << half) | right
+
+    def order(index: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        index = once(index)
+        while (outside := index >= size).any():
+            index[outside] = once(index[outside])
+        return index
+
+    return order
+
+
+def make_searcher(space: Space, settings: SearchSettings) -> Searcher:
+    """Return the searcher of one detector."""
+    if settings.kind == "grid":
+        return GridSearcher(space, settings)
+    if settings.kind == "random":
+        return RandomSearcher(space, settings)
+    raise ValueError(f"search.kind must be one of {', '.join(SEARCH_KINDS)}, got {settings.kind}")
+
+
+def setting_faults(settings: SearchSettings) -> list[str]:
+    """List what is wrong with kind, budget, seed and grid points, one sentence each."""
+    faults = []
+    if settings.kind not in SEARCH_KINDS:
+        faults.append(
+            f"search.kind must be one of {', '.join(SEARCH_KINDS)}, got {settings.kind!r}"
+        )
+    for name, least in (("budget", 1), ("seed", 0), ("grid_points", 2)):
+        value = getattr(settings, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            faults.append(f"search.{name} must be a whole number of {least} or more, got {value}")
+    return faults
