@@ -12,6 +12,7 @@ Kind = Literal["fixed", "uniform", "loguniform", "int", "logint", "step", "choic
 
 _SAMPLED_DIGITS = 6
 _STEPPED_DIGITS = 12
+_MOST_PLACES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,8 +124,9 @@ def significant(values: Float, digits: int = _SAMPLED_DIGITS) -> Float:
     """Round to the nearest number of so many significant decimals, to the bits of its text."""
     size = np.abs(values)
     exponent = np.floor(np.log10(np.where(size > 0.0, size, 1.0)))
-    places = (digits - 1 - exponent).astype(np.int64)
-    # Powers of ten to 22 are exact, so one division rounds like the reading of a decimal number.
+    # Powers of ten to 22 are exact, so one division rounds like the reading of a decimal number;
+    # what is below 1e-15 keeps 20 places.
+    places = np.minimum(digits - 1 - exponent, _MOST_PLACES).astype(np.int64)
     scale = 10.0 ** np.abs(places)
     rounded = np.rint(np.where(places >= 0, values * scale, values / scale))
     return np.where(places >= 0, rounded / scale, rounded * scale)
