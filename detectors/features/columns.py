@@ -49,17 +49,19 @@ class FeatureColumns:
             int8 [n] or one `Reason` for all bars: why it is unknown, read only where it is. Where
             it says `KNOWN` of an unknown value the reason is `MISSING_INPUT`.
         """
-        stated = np.broadcast_to(np.asarray(why, np.int8), len(self.bars))
-        blamed = np.where(stated == Reason.KNOWN, np.int8(Reason.MISSING_INPUT), stated)
+        unknown = np.isnan(values)
+        reasons = np.zeros(len(values), np.int8)
+        reasons[unknown] = int(why) if isinstance(why, Reason) else why[unknown]
+        reasons[unknown & (reasons == 0)] = int(Reason.MISSING_INPUT)
         self._values[name] = values
-        self._reasons[name] = np.where(np.isnan(values), blamed, np.int8(Reason.KNOWN))
+        self._reasons[name] = reasons
 
     def derive(self, name: str, values: Float, *inputs: str) -> None:
         """Add a feature that is unknown for the reason of its first unknown input."""
         why = np.zeros(len(self.bars), np.int8)
         for given in reversed(inputs):
             reason = self.reason(given)
-            why = np.where(reason == Reason.KNOWN, why, reason)
+            why = np.where(reason == 0, why, reason)
         self.put(name, values, why)
 
     def read_volume(self, source: str, *names: str) -> None:

@@ -61,7 +61,7 @@ def rsi_centred(close: Float, segment: NDArray[np.int32], period: int) -> Float:
             gain = (gain * (period - 1) + up) / period
             loss = (loss * (period - 1) + down) / period
         both = gain + loss
-        out[i] = 0.0 if both == 0.0 else 50.0 * ((gain - loss) / both)
+        out[i] = 0.0 if both == 0.0 else 50.0 * (gain - loss) / both
     return out
 
 
@@ -154,19 +154,22 @@ def adx(
         minus_move = down if down > up and down > 0.0 and not session_start[i] else 0.0
         count += 1
         if count <= period:
-            plus += plus_move / period
-            minus += minus_move / period
+            plus += plus_move
+            minus += minus_move
             if count < period:
                 continue
+            plus /= period
+            minus /= period
         else:
             plus = (plus * (period - 1) + plus_move) / period
             minus = (minus * (period - 1) + minus_move) / period
         both = plus + minus
-        index = 0.0 if both == 0.0 else 100.0 * (abs(plus - minus) / both)
+        index = 0.0 if both == 0.0 else 100.0 * abs(plus - minus) / both
         if count < 2 * period:
-            average += index / period
+            average += index
             if count < 2 * period - 1:
                 continue
+            average /= period
         else:
             average = (average * (period - 1) + index) / period
         out[i] = average

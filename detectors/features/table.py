@@ -55,7 +55,9 @@ class FeatureTable:
         try:
             return self.values[name]
         except KeyError:
-            raise KeyError(f"no feature {name!r}; known: {', '.join(sorted(self.values))}") from None
+            raise KeyError(
+                f"no feature {name!r}; known: {', '.join(sorted(self.values))}"
+            ) from None
 
     def reason(self, name: str) -> NDArray[np.int8]:
         """Return why `name` is unknown, per bar."""

@@ -92,8 +92,20 @@ def bar_volume(
     return total, coverage
 
 
-def session_coverage(volume: MinuteVolume, first: Int, stop: Int) -> Float:
-    """Return the covered share of each session's minutes, 0 without minutes."""
-    known = np.concatenate(([0], np.cumsum(volume.covered)))
-    covered: Float = (known[stop] - known[first]) / np.maximum(stop - first, 1)
-    return covered
+def sessions_with_volume(volume: MinuteVolume, first: Int, stop: Int) -> NDArray[np.bool_]:
+    """Tell which sessions have a minute with a volume.
+
+    Parameters
+    ----------
+    volume
+        Volume of the minutes.
+    first, stop
+        int64 [n_sessions], half-open range of each session's minutes.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool [n_sessions].
+    """
+    known = np.concatenate((np.zeros(1, np.int64), np.cumsum(volume.covered)))
+    return np.asarray(known[stop] > known[first], np.bool_)

@@ -9,7 +9,7 @@ from detectors.features.columns import FeatureColumns
 from detectors.features.indicators import mean_before
 from detectors.features.inputs import FeatureInputs
 from detectors.features.table import Reason
-from detectors.features.volume import MinuteVolume, bar_volume, session_coverage
+from detectors.features.volume import MinuteVolume, bar_volume, sessions_with_volume
 from detectors.features.vwap import session_vwap
 
 
@@ -100,25 +100,21 @@ def _add_relative_volume(
     """Add the bar's volume over what is normal: at that time of day, or over the bars before."""
     bars, settings, levels = inputs.bars, inputs.settings, inputs.levels
     if settings.rel_volume_baseline == "trailing":
-        normal = mean_before(columns["volume"], settings.trailing_bars)
+        normal = mean_before(shares, settings.trailing_bars)
         few = inputs.number < settings.trailing_bars
-        uncovered = np.isnan(normal) & inputs.index
     else:
-        covered = session_coverage(volume, levels.first, levels.stop)
         normal, counted = slot_baseline(
             shares,
             slots(bars.ts, bars.session, inputs.sessions, inputs.bar_minutes),
             bars.session,
             inputs.sessions,
-            levels.has_bars & (covered >= settings.proxy_coverage_min_frac),
+            sessions_with_volume(volume, levels.first, levels.stop),
             settings.baseline_sessions,
             settings.baseline_min_sessions,
         )
         few = counted < settings.baseline_min_sessions
-        uncovered = np.zeros(len(bars), np.bool_)
     normal = np.where(few | (normal == 0.0), np.nan, normal)
-    why = np.where(uncovered, Reason.MISSING_PROXY, Reason.MISSING_INPUT)
-    why = np.where(few, Reason.WARMUP, why)
+    why = np.where(few, Reason.WARMUP, Reason.MISSING_INPUT)
     now = columns.reason("volume")
     columns.put(
         "rel_volume",
