@@ -13,37 +13,16 @@ from numpy.typing import NDArray
 
 from detectors.bars import Float, Int
 from detectors.contract import Detector
-from sweep.engine.candidates import Candidates, CandidateTable, Stairs, threshold_matrix
+from sweep.engine.candidates import Candidates, CandidateTable, threshold_matrix
+from sweep.engine.first_passage import Records
 from sweep.engine.jit import kernel
 from sweep.engine.metrics import account, empty_sums, metrics_of
+from sweep.engine.partial_fills import trade_in_parts
 from sweep.engine.sets import ParameterSets
+from sweep.engine.settings import Terms
 from sweep.engine.symbol_data import FillBars
-from sweep.engine.trade import (
-    AFTER_FLAT,
-    BEYOND_STOP,
-    BEYOND_TARGET,
-    COOLDOWN,
-    FLAT,
-    FORCED,
-    IN_TRADE,
-    LEVELS_FROM_ENTRY,
-    MIN_RISK_SHARE,
-    NO_FILL,
-    RISK_TOO_SMALL,
-    TARGET,
-    TARGET_AT_OPEN,
-    TIME,
-    TRADE_THROUGH,
-    Levels,
-    Moves,
-    ceil_tick,
-    exit_reference,
-    fill_price,
-    floor_tick,
-    result_r,
-    search_exit,
-    walk_to_exit,
-)
+from sweep.engine.trade import COOLDOWN, IN_TRADE, TAKEN, Order, Outcome
+from sweep.engine.whole_fills import trade_whole
 
 EXITS = (
     "stop_atr",
@@ -54,7 +33,6 @@ EXITS = (
     "breakeven_atr",
     "trail_atr",
 )
-STOP_ATR, TARGET_ATR, MAX_HOLD, COOLDOWN_BARS, FLAT_BEFORE, BREAKEVEN, TRAIL = range(7)
 
 TRADE_COLUMNS = (
     "set",
@@ -67,20 +45,12 @@ TRADE_COLUMNS = (
     "target",
     "entry_price",
     "exit_price",
-    "risk",
+    "quantity",
     "r_gross",
     "r_net",
     "r_target_first",
 )
-TAKEN, NO_SIGNAL = -1, -2
-
-
-class Terms(NamedTuple):
-    """Fill settings and costs as arrays, and the length of a signal bar in minutes."""
-
-    settings: Float
-    costs: Float
-    bar_minutes: int
+NO_SIGNAL = -2
 
 
 class Output(NamedTuple):
@@ -155,87 +125,50 @@ def _signals(
 
 
 @kernel
-def _enter(
-    candidates: Candidates, i: int, fills: FillBars, flat: int, exits: Float, terms: Terms
-) -> tuple[int, float, float, Levels]:
-    """Place the entry and its levels (F1, F2, F7, F8).
-
-    Returns the drop code (TAKEN for a trade), the real entry fill, the risk in price units and the
-    turned levels.
-    """
-    entry = candidates.entry[i]
-    nothing = Levels(0.0, 0.0, 0.0)
-    if entry < 0:
-        return NO_FILL, 0.0, 0.0, nothing
-    if fills.minute[entry] >= flat:
-        return AFTER_FLAT, 0.0, 0.0, nothing
-    side, atr, ticks = float(candidates.side[i]), candidates.atr[i], candidates.ticks[i]
-    opening = side * fills.open[entry]
-    entry_fill = fill_price(fills.open[entry], side, terms.costs)
-    from_entry = terms.settings[LEVELS_FROM_ENTRY] > 0.0
-    base = side * entry_fill if from_entry else candidates.close[i]
-    tick = 1.0 / ticks
-    levels = Levels(
-        floor_tick(base - exits[STOP_ATR] * atr, ticks),
-        ceil_tick(base + exits[TARGET_ATR] * atr, ticks),
-        tick if terms.settings[TRADE_THROUGH] > 0.0 else 0.0,
+def _order(candidates: Candidates, i: int, exits: Float, terms: Terms) -> Order:
+    """Make candidate i's order with the exits of a set (`EXITS`)."""
+    last = candidates.last[i]
+    decision = candidates.decision[i]
+    flat = candidates.length[i] - int(exits[4])
+    timed = decision + int(exits[2]) * terms.bar_minutes
+    first_at = candidates.first_at[candidates.place[i]]
+    forced, minute = last + 1, min(flat, timed)
+    if minute < len(first_at) and first_at[minute] >= 0:
+        forced = first_at[minute]
+    return Order(
+        float(candidates.side[i]),
+        candidates.close[i],
+        candidates.atr[i],
+        candidates.ticks[i],
+        exits[0],
+        exits[1],
+        exits[5],
+        exits[6],
+        candidates.entry[i],
+        last,
+        decision,
+        flat,
+        timed,
+        forced,
     )
-    risk = abs(side * entry_fill - levels.stop)
-    if opening <= levels.stop:
-        return BEYOND_STOP, 0.0, 0.0, nothing
-    if opening >= levels.target:
-        return BEYOND_TARGET, 0.0, 0.0, nothing
-    if risk < terms.settings[MIN_RISK_SHARE] * abs(base - levels.stop):
-        return RISK_TOO_SMALL, 0.0, 0.0, nothing
-    return TAKEN, entry_fill, max(risk, tick), levels
 
 
 @kernel
-def _forced_bar(first_at: NDArray[np.int32], minute: int, last: int) -> int:
-    """Return the first fill bar at or after a minute of the session, past the last if none."""
-    if minute >= len(first_at) or first_at[minute] < 0:
-        return last + 1
-    return int(first_at[minute])
-
-
-@kernel
-def _leave(
-    candidates: Candidates,
-    i: int,
-    stairs: tuple[Stairs, Stairs],
-    fills: FillBars,
-    flat: int,
-    exits: Float,
-    entry_fill: float,
-    levels: Levels,
-    terms: Terms,
-) -> tuple[int, int, bool, float]:
-    """Find the exit: fill bar, reason, both levels in the bar, real price before slippage."""
-    side, atr, last = float(candidates.side[i]), candidates.atr[i], int(candidates.last[i])
-    timed = candidates.decision[i] + int(exits[MAX_HOLD]) * terms.bar_minutes
-    forced = _forced_bar(candidates.first_at[candidates.place[i]], min(flat, timed), last)
-    span = (int(candidates.entry[i]), forced, last)
-    stop = levels.stop
-    if exits[BREAKEVEN] > 0.0 or exits[TRAIL] > 0.0 or levels.beyond > 0.0:
-        moves = Moves(side * entry_fill, exits[BREAKEVEN] * atr, exits[TRAIL] * atr)
-        bar, reason, both, stop = walk_to_exit(fills, side, span, levels, moves)
-    else:
-        bar, reason, both = search_exit(i, stairs[0], stairs[1], fills, side, span, levels)
-    if reason == FORCED:
-        reason = FLAT if fills.minute[bar] >= flat else TIME
-    improve = terms.settings[TARGET_AT_OPEN] > 0.0
-    return (
-        bar,
-        reason,
-        both,
-        exit_reference(fills, bar, side, reason, stop, levels.target, improve),
-    )
+def _record(trade: Outcome, s: int, i: int, out: Float) -> None:
+    """Write a trade into a row of `TRADE_COLUMNS`."""
+    places = (s, i, trade.entry, trade.exit, trade.reason, int(trade.ambiguous))
+    for k in range(6):
+        out[k] = places[k]
+    prices = (trade.stop, trade.target, trade.entry_price, trade.exit_price, trade.quantity)
+    for k in range(5):
+        out[6 + k] = prices[k]
+    out[11], out[12], out[13] = trade.gross, trade.net, trade.first
 
 
 @kernel
 def _run(
     candidates: Candidates,
-    stairs: tuple[Stairs, Stairs],
+    records: tuple[Records, Records],
     fills: FillBars,
     terms: Terms,
     thresholds: Float,
@@ -244,9 +177,11 @@ def _run(
     out: Output,
 ) -> int:
     """Run every set over one symbol's candidates; returns the number of trades recorded."""
+    adverse, favourable = records
     n = len(candidates.row)
     passes = np.empty(n, np.bool_)
     recording = len(out.fate) > 0
+    in_parts = terms.participation > 0.0 or terms.impact > 0.0
     count = 0
     for s in range(len(exits)):
         _signals(candidates, variant[s], thresholds[s], passes)
@@ -261,43 +196,25 @@ def _run(
                 if recording:
                     out.fate[s, i] = IN_TRADE if row < busy else COOLDOWN
                 continue
-            flat = candidates.length[i] - int(exits[s, FLAT_BEFORE])
-            drop, entry_fill, risk, levels = _enter(candidates, i, fills, flat, exits[s], terms)
+            order = _order(candidates, i, exits[s], terms)
+            if in_parts:
+                trade = trade_in_parts(fills, order, terms)
+            else:
+                trade = trade_whole(i, adverse, favourable, fills, order, terms)
             if recording:
-                out.fate[s, i] = drop
-            if drop != TAKEN:
+                out.fate[s, i] = trade.drop
+            if trade.drop != TAKEN:
                 continue
-            bar, reason, both, reference = _leave(
-                candidates, i, stairs, fills, flat, exits[s], entry_fill, levels, terms
-            )
-            entry, side = candidates.entry[i], float(candidates.side[i])
-            opening = fills.open[entry]
-            limit = side * levels.target
-            exit_fill = (
-                reference if reason == TARGET else fill_price(reference, -side, terms.costs)
-            )
-            gross = side * (reference - opening) / risk
-            net = result_r(side, entry_fill, exit_fill, risk, terms.costs)
-            first = result_r(side, entry_fill, limit, risk, terms.costs) if both else net
-            account(
-                out.sums[s],
-                (gross, net, first, (abs(opening) + abs(reference)) / risk),
-                (
-                    reason,
-                    fills.bar[bar] - fills.bar[entry] + 1,
-                    fills.minute[bar] - fills.minute[entry],
-                ),
-                both,
-            )
-            out.daily[s, session] += net
+            begin, end = fills.minute[trade.entry], fills.minute[trade.exit]
+            bars = end // terms.bar_minutes - begin // terms.bar_minutes + 1
+            until = min(end + terms.fill_minutes, candidates.length[i])
+            account(out.sums[s], trade, bars, until - begin)
+            out.daily[s, session] += trade.net
             out.daily_trades[s, session] += 1
-            busy = fills.bar[bar]
-            free = busy + int(exits[s, COOLDOWN_BARS])
+            busy = fills.bar[trade.exit]
+            free = busy + int(exits[s, 3])
             if recording:
-                whole = (float(s), float(i), float(entry), float(bar), float(reason), 1.0 * both)
-                prices = (side * levels.stop, limit, entry_fill, exit_fill, risk)
-                for k, x in enumerate(whole + prices + (gross, net, first)):  # noqa: RUF005
-                    out.trades[count, k] = x
+                _record(trade, s, i, out.trades[count])
                 count += 1
     return count
 
@@ -348,7 +265,7 @@ def evaluate_block(
             table.candidates,
             (table.adverse, table.favourable),
             table.fills,
-            Terms(table.settings, table.costs, table.bar_minutes),
+            table.terms,
             thresholds,
             variant,
             exits,

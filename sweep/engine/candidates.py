@@ -17,33 +17,13 @@ from detectors.bars import MINUTE_NS, Float, Int
 from detectors.contract import Columns, Detector
 from detectors.evaluate import parameters_from, readiness, threshold, turned
 from detectors.features.table import Reason
-from sweep.engine.jit import kernel
+from sweep.engine.first_passage import Records, collect_records
 from sweep.engine.sets import ParameterSets, all_parameters
-from sweep.engine.settings import Costs, FillSettings
+from sweep.engine.settings import Costs, FillSettings, Terms, terms_of
 from sweep.engine.symbol_data import FillBars, SymbolData
 
 Bounds = Mapping[str, tuple[float, float]]
 Variant = tuple[float, ...]
-
-
-class Stairs(NamedTuple):
-    """Running extremes after entry: only the minutes that set a new one, per candidate.
-
-    `values[start[i]:start[i + 1]]` rises; "first minute at or beyond a level" is a binary search.
-
-    Attributes
-    ----------
-    start
-        int64 [candidates + 1].
-    values
-        float64 [records], turned so that the extreme rises.
-    bars
-        int32 [records], fill bar of the record.
-    """
-
-    start: Int
-    values: Float
-    bars: NDArray[np.int32]
 
 
 class Candidates(NamedTuple):
@@ -59,34 +39,34 @@ class Candidates(NamedTuple):
         float64 [variants, varied columns, n]; the last one is the score, NaN where the variant
         cannot judge the bar.
     row, place, axis
-        int32 [n]: signal bar, row of `first_at`, column of the session axis.
+        int64 [n]: signal bar, row of `first_at`, column of the session axis.
     side
         int8 [n].
     decision, length
-        int32 [n], minutes from the open to T and to the close.
+        int64 [n], minutes from the open to T and to the close.
     entry, last
-        int32 [n]: fill bar of the entry (-1: none left in the session), last one of the session.
+        int64 [n]: fill bar of the entry (-1: none left in the session), last one of the session.
     close, atr, ticks
         float64 [n], turned raw close, raw ATR, ticks per price unit.
     first_at
-        int32 [sessions used, minutes + 1], first fill bar at or after each minute, -1 if none.
+        int64 [sessions used, minutes + 1], first fill bar at or after each minute, -1 if none.
     """
 
     order: Int
     shared: Float
     varied: Float
-    row: NDArray[np.int32]
-    place: NDArray[np.int32]
-    axis: NDArray[np.int32]
+    row: Int
+    place: Int
+    axis: Int
     side: NDArray[np.int8]
-    decision: NDArray[np.int32]
-    length: NDArray[np.int32]
-    entry: NDArray[np.int32]
-    last: NDArray[np.int32]
+    decision: Int
+    length: Int
+    entry: Int
+    last: Int
     close: Float
     atr: Float
     ticks: Float
-    first_at: NDArray[np.int32]
+    first_at: Int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,10 +89,8 @@ class CandidateTable:
         Records of the turned lows (negated) and highs from the entry on.
     fills
         Bars at which orders fill, raw.
-    bar_minutes
-        Length of a signal bar.
-    settings, costs
-        `as_array()` of `FillSettings` and `Costs`.
+    terms
+        Fill settings and costs.
     n_sessions, session_minutes
         Length of the session axis, in sessions and in minutes.
     """
@@ -122,12 +100,10 @@ class CandidateTable:
     variants: Float
     candidates: Candidates
     signal_ts: Int
-    adverse: Stairs
-    favourable: Stairs
+    adverse: Records
+    favourable: Records
     fills: FillBars
-    bar_minutes: int
-    settings: Float
-    costs: Float
+    terms: Terms
     n_sessions: int
     session_minutes: int
 
@@ -208,46 +184,9 @@ def _columns_of(detector: Detector, data: SymbolData, variant: Variant) -> tuple
     return np.stack([*tests, score]), columns
 
 
-@kernel
-def _records(
-    high: Float,
-    low: Float,
-    entry: NDArray[np.int32],
-    last: NDArray[np.int32],
-    side: NDArray[np.int8],
-    towards: int,
-) -> tuple[Int, Float, NDArray[np.int32]]:
-    """Collect new extremes from each entry to the session's last bar, so turned that they rise.
-
-    `towards` is +1 for the favourable extreme (a long's high), -1 for the adverse one (its low).
-    """
-    n = len(entry)
-    start = np.zeros(n + 1, np.int64)
-    values = np.empty(0)
-    bars = np.empty(0, np.int32)
-    for writing in (False, True):
-        if writing:
-            values = np.empty(start[n])
-            bars = np.empty(start[n], np.int32)
-        count = 0
-        for i in range(n):
-            best = -np.inf
-            if entry[i] >= 0:
-                for bar in range(entry[i], last[i] + 1):
-                    x = high[bar] if side[i] * towards > 0 else -low[bar]
-                    if x > best:
-                        best = x
-                        if writing:
-                            values[count] = x
-                            bars[count] = bar
-                        count += 1
-            start[i + 1] = count
-    return start, values, bars
-
-
-def _first_at(fills: FillBars, first: Int, last: Int, length: Int) -> NDArray[np.int32]:
+def _first_at(fills: FillBars, first: Int, last: Int, length: Int) -> Int:
     """Return the first fill bar at or after each minute of each session, -1 if none."""
-    table = np.full((len(first), int(length.max(initial=0)) + 1), -1, np.int32)
+    table = np.full((len(first), int(length.max(initial=0)) + 1), -1, np.int64)
     minutes = np.arange(table.shape[1])
     for k, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
         bar = begin + np.searchsorted(fills.minute[begin : end + 1], minutes)
@@ -309,13 +248,12 @@ def build_candidates(
     length = (sessions.close_ns[used] - sessions.open_ns[used]) // MINUTE_NS
     first_at = _first_at(fill_bars, begin, end, length)
     decision = (bars.end[rows] - sessions.open_ns[bars.session[rows]]) // MINUTE_NS
-    entry = first_at[place, decision].astype(np.int32) if len(rows) else np.empty(0, np.int32)
-    last = end[place].astype(np.int32)
+    entry = first_at[place, decision] if len(rows) else np.empty(0, np.int64)
+    last = end[place]
     scale = data.factor[bars.session[rows]]
     raw_close = data.features["close"][rows] / scale
     adverse, favourable = (
-        Stairs(*_records(fill_bars.high, fill_bars.low, entry, last, side, towards))
-        for towards in (-1, 1)
+        collect_records(fill_bars, entry, last, side, towards) for towards in (-1, 1)
     )
     on_axis = axis >= 0
     return CandidateTable(
@@ -326,12 +264,12 @@ def build_candidates(
             order=np.concatenate([np.flatnonzero(~varies), np.flatnonzero(varies)]),
             shared=np.ascontiguousarray(tests[0][~varies]),
             varied=np.ascontiguousarray(tests[:, varies]),
-            row=rows.astype(np.int32),
-            place=place.astype(np.int32),
-            axis=axis[bars.session[rows]],
+            row=rows,
+            place=place,
+            axis=axis[bars.session[rows]].astype(np.int64),
             side=side,
-            decision=decision.astype(np.int32),
-            length=length[place].astype(np.int32),
+            decision=decision,
+            length=length[place],
             entry=entry,
             last=last,
             close=side * raw_close,
@@ -343,9 +281,7 @@ def build_candidates(
         adverse=adverse,
         favourable=favourable,
         fills=fill_bars,
-        bar_minutes=data.bar_minutes,
-        settings=fills.as_array(),
-        costs=costs.as_array(),
+        terms=terms_of(fills, costs, asset_class=data.asset_class, bar_minutes=data.bar_minutes),
         n_sessions=int(axis.max(initial=-1)) + 1,
         session_minutes=int(((sessions.close_ns - sessions.open_ns)[on_axis] // MINUTE_NS).sum()),
     )

@@ -38,7 +38,7 @@ def per_session_any(mask: NDArray[np.bool_], data: SymbolData) -> NDArray[np.boo
 
 
 def session_axis(evaluable: Iterable[NDArray[np.bool_]], usable: slice) -> NDArray[np.int32]:
-    """Number the sessions that are evaluable for at least one symbol.
+    """Give a column to the sessions that are evaluable for at least one symbol.
 
     Parameters
     ----------

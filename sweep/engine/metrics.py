@@ -10,7 +10,7 @@ from scipy import special, stats
 
 from detectors.bars import Float, Int
 from sweep.engine.jit import kernel
-from sweep.engine.trade import EXIT_REASONS
+from sweep.engine.trade import EXIT_REASONS, Outcome
 
 BEST = 5  # trades whose share of the total is shown
 (
@@ -34,44 +34,35 @@ LEVEL = 0.95
 
 
 @kernel
-def account(
-    sums: Float,
-    results: tuple[float, float, float, float],
-    counts: tuple[int, int, int],
-    ambiguous: bool,
-) -> None:
+def account(sums: Float, trade: Outcome, bars: int, minutes: int) -> None:
     """Add one trade to the running sums of a set; mean and squares by Welford's recurrence.
 
     Parameters
     ----------
     sums
         float64 [SUMS], one row of `empty_sums`.
-    results
-        Gross R, net R, net R with the target first, traded notional of both legs over the risk.
-    counts
-        Exit reason, signal bars held, minutes held.
-    ambiguous
-        Stop and target both lay inside the exit bar.
+    trade
+        The trade.
+    bars, minutes
+        Signal buckets and minutes in the trade.
     """
-    gross, net, target_first, notional = results
-    reason, bars, minutes = counts
     sums[TRADES] += 1.0
-    if net > 0.0:
+    if trade.net > 0.0:
         sums[WINS] += 1.0
-        sums[WON] += net
+        sums[WON] += trade.net
     else:
-        sums[LOST] -= net
-    step = net - sums[MEAN]
+        sums[LOST] -= trade.net
+    step = trade.net - sums[MEAN]
     sums[MEAN] += step / sums[TRADES]
-    sums[SQUARES] += step * (net - sums[MEAN])
-    sums[GROSS] += gross
+    sums[SQUARES] += step * (trade.net - sums[MEAN])
+    sums[GROSS] += trade.gross
     sums[BARS] += bars
     sums[MINUTES] += minutes
-    sums[AMBIGUOUS] += ambiguous
-    sums[TARGET_FIRST] += target_first
-    sums[NOTIONAL] += notional
-    sums[REASONS + reason] += 1.0
-    place = net
+    sums[AMBIGUOUS] += trade.ambiguous
+    sums[TARGET_FIRST] += trade.first
+    sums[NOTIONAL] += trade.notional
+    sums[REASONS + trade.reason] += 1.0
+    place = trade.net
     for k in range(TOP, TOP + BEST):
         if place > sums[k]:
             sums[k], place = place, sums[k]

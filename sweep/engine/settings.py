@@ -1,11 +1,9 @@
 """Settings of a run that decide what a trade earns: fill rules and costs. Never searched."""
 
 import dataclasses
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
-
-from detectors.bars import Float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +19,7 @@ class FillSettings:
     target_gap
         A gap through the target fills at the target (no improvement) or at the open.
     trade_through
-        True: an intrabar target needs one tick beyond it.
+        True: a target needs one tick beyond it, at the open and inside the bar alike.
     min_risk_share
         F7: skip a trade whose risk at the fill is below this share of the planned risk.
     participation
@@ -37,20 +35,6 @@ class FillSettings:
     min_risk_share: float = 0.25
     participation: float = 0.0
     impact: float = 0.0
-
-    def as_array(self) -> Float:
-        """Return the numbers in the order the kernels read them (`sweep.engine.trade`)."""
-        return np.array(
-            [
-                self.levels_from == "entry_fill",
-                self.target_gap == "open",
-                self.trade_through,
-                self.min_risk_share,
-                self.participation,
-                self.impact,
-            ],
-            np.float64,
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,19 +68,57 @@ class Costs:
                 rule = "above 0" if name == "notional_usd" else "0 or more"
                 raise ValueError(f"costs.{name} must be {rule}, got {value!r}")
 
-    def as_array(self) -> Float:
-        """Return the numbers in the order the kernels read them; bps become fractions."""
-        return np.array(
-            [
-                self.slippage_bps / 1e4,
-                self.half_spread,
-                self.fee_bps / 1e4,
-                self.fee_per_share,
-                self.fee_min,
-                self.sell_fee_bps / 1e4,
-                self.notional_usd,
-            ]
-        )
+
+class Terms(NamedTuple):
+    """Fill settings and costs of one symbol as the kernels read them; bps are fractions here."""
+
+    from_entry: bool
+    target_at_open: bool
+    trade_through: bool
+    min_risk_share: float
+    participation: float
+    impact: float
+    slippage: float
+    half_spread: float
+    fee: float
+    fee_per_share: float
+    fee_min: float
+    sell_fee: float
+    notional: float
+    bar_minutes: int
+    fill_minutes: int
+
+
+def terms_of(fills: FillSettings, costs: Costs, *, asset_class: str, bar_minutes: int) -> Terms:
+    """Join settings and costs; an index has no volume, so F11 is off on it.
+
+    Parameters
+    ----------
+    fills, costs
+        Settings of the run, costs of the asset class.
+    asset_class
+        INDEX, ETF or STOCK.
+    bar_minutes
+        Length of a signal bar.
+    """
+    sized = 0.0 if asset_class == "INDEX" else 1.0
+    return Terms(
+        from_entry=fills.levels_from == "entry_fill",
+        target_at_open=fills.target_gap == "open",
+        trade_through=fills.trade_through,
+        min_risk_share=fills.min_risk_share,
+        participation=sized * fills.participation,
+        impact=sized * fills.impact,
+        slippage=costs.slippage_bps / 1e4,
+        half_spread=costs.half_spread,
+        fee=costs.fee_bps / 1e4,
+        fee_per_share=costs.fee_per_share,
+        fee_min=costs.fee_min,
+        sell_fee=costs.sell_fee_bps / 1e4,
+        notional=costs.notional_usd,
+        bar_minutes=bar_minutes,
+        fill_minutes=1 if fills.timeframe == "1m" else bar_minutes,
+    )
 
 
 DEFAULT_COSTS = {

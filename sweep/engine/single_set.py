@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from detectors.contract import Detector
 from detectors.evaluate import Evaluation, evaluate
 from detectors.funnel import count_funnel
-from sweep.engine.block import TAKEN, BlockResult, evaluate_block
+from sweep.engine.block import BlockResult, evaluate_block
 from sweep.engine.candidates import bounds_of, build_candidates, variants_of
 from sweep.engine.evaluability import per_session_any, why_not
 from sweep.engine.sets import ParameterSets
 from sweep.engine.settings import Costs, FillSettings
 from sweep.engine.symbol_data import SymbolData
-from sweep.engine.trade import DROPS
+from sweep.engine.trade import DROPS, TAKEN
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,25 +1,21 @@
-"""One trade, from a signal to its fills: rules F1 to F10 and F12 of DETECTORS.md 6.2.
+"""Prices of one trade: levels, fills, fees and results (F2 to F5, F7, F10 of DETECTORS.md 6.2).
 
-Everything is *turned to the long side*: for a short, prices are negated (open' = -open, low' =
--high, high' = -low), so that one set of comparisons serves both sides bit for bit. Only costs look
-at the real price. Fill settings and costs are the arrays of `sweep.engine.settings`.
+Levels are *turned to the long side*: for a short, prices are negated (open' = -open, low' = -high,
+high' = -low), so that one set of comparisons serves both sides bit for bit. Fills and results are
+in real prices.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bars import Float
-from sweep.engine.candidates import Stairs
 from sweep.engine.jit import kernel
+from sweep.engine.settings import Terms
 from sweep.engine.symbol_data import FillBars
-
-LEVELS_FROM_ENTRY, TARGET_AT_OPEN, TRADE_THROUGH, MIN_RISK_SHARE, PARTICIPATION, IMPACT = range(6)
-SLIPPAGE, HALF_SPREAD, FEE, FEE_PER_SHARE, FEE_MIN, SELL_FEE, NOTIONAL = range(7)
 
 EXIT_REASONS = ("stop", "stop_gap", "target", "time", "flat", "session_end")
 STOP, STOP_GAP, TARGET, TIME, FLAT, SESSION_END = range(6)
-OPEN, FORCED = -1, -2  # no exit yet; the flat or time exit is due
+OPEN = -1  # no exit yet
 
 DROPS = (
     "in_trade",
@@ -31,25 +27,84 @@ DROPS = (
     "risk_too_small",
 )
 IN_TRADE, COOLDOWN, AFTER_FLAT, NO_FILL, BEYOND_STOP, BEYOND_TARGET, RISK_TOO_SMALL = range(7)
+TAKEN = -1
+
+_ON_TICK = 1e-9  # a raw level this near to a multiple (relative) is that multiple
+
+
+class Order(NamedTuple):
+    """A signal as the fills see it.
+
+    Attributes
+    ----------
+    side
+        +1.0 or -1.0.
+    close, atr
+        Turned close and ATR of the signal bar, raw price units.
+    ticks
+        Ticks per price unit.
+    stop_atr, target_atr, breakeven, trail
+        Exit distances in ATR; the last two are 0 when off.
+    entry, last
+        First fill bar at or after T (-1: none) and last fill bar of the session.
+    decision, flat, timed
+        Minutes from the open to T, to the flat instant and to the time exit.
+    forced
+        First fill bar at or after the earlier of flat and time exit; past `last` if there is none.
+    """
+
+    side: float
+    close: float
+    atr: float
+    ticks: float
+    stop_atr: float
+    target_atr: float
+    breakeven: float
+    trail: float
+    entry: int
+    last: int
+    decision: int
+    flat: int
+    timed: int
+    forced: int
 
 
 class Levels(NamedTuple):
-    """Turned stop and target, and what an intrabar target needs beyond its price (F4)."""
+    """Turned stop, target, and the price that fills the target (F4: one tick beyond at most)."""
 
     stop: float
     target: float
-    beyond: float
+    trigger: float
 
 
-class Moves(NamedTuple):
-    """What moves a stop (F12): turned entry fill, breakeven and trail distance in price units."""
+class Outcome(NamedTuple):
+    """What became of an order; prices are real, `stop` and `target` the initial ones.
 
-    entry_fill: float
-    breakeven: float
-    trail: float
+    `drop` is TAKEN for a trade, else an index into DROPS and the rest is void. `notional` is the
+    sum of both references over the risk, `first` the net result had the target come first.
+    """
+
+    drop: int
+    entry: int
+    exit: int
+    reason: int
+    ambiguous: bool
+    stop: float
+    target: float
+    entry_price: float
+    exit_price: float
+    quantity: float
+    gross: float
+    net: float
+    first: float
+    notional: float
 
 
-_ON_TICK = 1e-9  # a raw level this near to a multiple (relative) is that multiple
+@kernel
+def dropped(code: int) -> Outcome:
+    """Return the outcome of an order that became no trade."""
+    no = False
+    return Outcome(code, 0, 0, 0, no, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @kernel
@@ -57,157 +112,109 @@ def floor_tick(level: float, ticks: float) -> float:
     """Round a level down to a tick; the result is the double nearest to its decimal price."""
     count = level * ticks
     nearest = np.floor(count + 0.5)
-    if abs(count - nearest) <= _ON_TICK * abs(count):
+    if abs(count - nearest) <= _ON_TICK * abs(nearest):
         return float(nearest / ticks)
     return float(np.floor(count) / ticks)
 
 
 @kernel
-def ceil_tick(level: float, ticks: float) -> float:
-    """Round a level up to a tick."""
-    return -floor_tick(-level, ticks)
+def place_levels(order: Order, base: float, terms: Terms) -> Levels:
+    """Round stop and target away from `base`, the turned close or entry fill (6.1)."""
+    stop = floor_tick(base - order.stop_atr * order.atr, order.ticks)
+    target = -floor_tick(-(base + order.target_atr * order.atr), order.ticks)
+    if terms.trade_through:
+        return Levels(stop, target, (np.floor(target * order.ticks + 0.5) + 1.0) / order.ticks)
+    return Levels(stop, target, target)
 
 
 @kernel
-def fill_price(reference: float, direction: float, costs: Float) -> float:
+def entry_fault(opening: float, price: float, base: float, levels: Levels, terms: Terms) -> int:
+    """Say why an entry is skipped (F7), TAKEN if it is not; all prices turned."""
+    if opening <= levels.stop:
+        return BEYOND_STOP
+    if opening >= levels.target:
+        return BEYOND_TARGET
+    if abs(price - levels.stop) < terms.min_risk_share * abs(base - levels.stop):
+        return RISK_TOO_SMALL
+    return TAKEN
+
+
+@kernel
+def fill_price(reference: float, direction: float, terms: Terms) -> float:
     """Market or stop fill with slippage and half spread against us (F2); buys are +1, sells -1."""
-    slipped = reference * (1.0 + direction * costs[SLIPPAGE])
-    return float(slipped + direction * costs[HALF_SPREAD])
+    return reference * (1.0 + direction * terms.slippage) + direction * terms.half_spread
 
 
 @kernel
-def fee_per_unit(price: float, sells: bool, quantity: float, costs: Float) -> float:
-    """Fees of one leg in price units a share (F10); the minimum is in dollars a leg."""
-    fee = costs[FEE] * abs(price) + costs[FEE_PER_SHARE]
-    fee = max(fee, costs[FEE_MIN] / quantity)
+def fee_per_share(price: float, sells: bool, quantity: float, terms: Terms) -> float:
+    """Fees of one leg in price units a share (F10); sell fees come on top of the minimum."""
+    fee = terms.fee * abs(price) + terms.fee_per_share
+    fee = max(fee, terms.fee_min / quantity)
     if sells:
-        fee += costs[SELL_FEE] * abs(price)
-    return float(fee)
+        fee += terms.sell_fee * abs(price)
+    return fee
 
 
 @kernel
-def first_reaching(stairs: Stairs, i: int, level: float) -> int:
-    """Return the fill bar of candidate i's first record >= level, or -1."""
-    low, end = stairs.start[i], stairs.start[i + 1]
-    high = end
-    while low < high:
-        middle = (low + high) // 2
-        if stairs.values[middle] >= level:
-            high = middle
-        else:
-            low = middle + 1
-    return int(stairs.bars[low]) if low < end else -1
+def net_result(
+    side: float, entry_price: float, exit_price: float, quantity: tuple[float, float], terms: Terms
+) -> float:
+    """Return price difference less the fees of both legs, in price units a share."""
+    fees = fee_per_share(entry_price, side < 0, quantity[0], terms)
+    fees += fee_per_share(exit_price, side > 0, quantity[1], terms)
+    return side * (exit_price - entry_price) - fees
 
 
 @kernel
-def exit_in_bar(fills: FillBars, bar: int, side: float, levels: Levels) -> tuple[int, bool]:
-    """Say which level a bar hits (F3 to F5), OPEN for none, and whether both lay inside the bar.
+def exit_in_bar(fills: FillBars, bar: int, side: float, levels: Levels) -> tuple[int, bool, bool]:
+    """Say which level a bar hits (F3 to F5).
 
     Gap through the stop, gap through the target, stop, target, in this order.
-    """
-    opening = side * fills.open[bar]
-    if opening <= levels.stop:
-        return STOP_GAP, False
-    if opening >= levels.target:
-        return TARGET, False
-    top = fills.high[bar] if side > 0 else -fills.low[bar]
-    bottom = fills.low[bar] if side > 0 else -fills.high[bar]
-    reached = top >= levels.target + levels.beyond
-    if bottom <= levels.stop:
-        return STOP, reached
-    return (TARGET, False) if reached else (OPEN, False)
-
-
-@kernel
-def walk_to_exit(
-    fills: FillBars, side: float, span: tuple[int, int, int], levels: Levels, moves: Moves
-) -> tuple[int, int, bool, float]:
-    """Walk the fill bars to the exit; serves moving stops and trade-through targets.
-
-    Parameters
-    ----------
-    fills
-        Fill bars, raw.
-    side
-        +1 or -1.
-    span
-        Fill bars of the entry, of the flat or time exit (past the last if there is none), and the
-        session's last one.
-    levels, moves
-        What the trade waits for, turned.
 
     Returns
     -------
     tuple
-        Exit bar, reason (FORCED: flat or time), both levels inside the bar, turned stop in force.
+        Reason (OPEN for none), whether it falls on the bar's open, whether both levels lay inside.
     """
-    entry, forced, last = span
-    stop, best = levels.stop, -np.inf
-    for bar in range(entry, last + 1):
-        if bar == forced:
-            return bar, FORCED, False, stop
-        if best > -np.inf:
-            if moves.breakeven > 0.0 and best >= moves.entry_fill + moves.breakeven:
-                stop = max(stop, moves.entry_fill)
-            if moves.trail > 0.0:
-                stop = max(stop, best - moves.trail)
-        reason, both = exit_in_bar(fills, bar, side, Levels(stop, levels.target, levels.beyond))
-        if reason != OPEN:
-            return bar, reason, both, stop
-        best = max(best, fills.high[bar] if side > 0 else -fills.low[bar])
-    return last, SESSION_END, False, stop
+    opening = side * fills.open[bar]
+    if opening <= levels.stop:
+        return STOP_GAP, True, False
+    if opening >= levels.trigger:
+        return TARGET, True, False
+    top = fills.high[bar] if side > 0 else -fills.low[bar]
+    bottom = fills.low[bar] if side > 0 else -fills.high[bar]
+    reached = top >= levels.trigger
+    if bottom <= levels.stop:
+        return STOP, False, reached
+    return (TARGET if reached else OPEN), False, False
 
 
 @kernel
-def search_exit(
-    i: int,
-    adverse: Stairs,
-    favourable: Stairs,
-    fills: FillBars,
-    side: float,
-    span: tuple[int, int, int],
-    levels: Levels,
-) -> tuple[int, int, bool]:
-    """Find the exit of levels that stay where they are, by binary search in candidate i's records.
+def moved_stop(order: Order, stop: float, best: float, entry_price: float) -> float:
+    """Return the stop after breakeven, then trail (F12); all prices turned.
 
-    Returns exit bar, reason and whether both levels lay inside the bar, as `walk_to_exit` does.
+    `best` is the favourable extreme from the entry bar through the bar before.
     """
-    _, forced, last = span
-    at_stop = first_reaching(adverse, i, -levels.stop)
-    at_target = first_reaching(favourable, i, levels.target)
-    bar = at_stop if at_target < 0 or 0 <= at_stop <= at_target else at_target
-    if forced <= last and (bar < 0 or bar >= forced):
-        return forced, FORCED, False
-    if bar < 0:
-        return last, SESSION_END, False
-    reason, both = exit_in_bar(fills, bar, side, levels)
-    return bar, reason, both
+    if order.breakeven > 0.0 and best - entry_price >= order.breakeven * order.atr:
+        stop = max(stop, entry_price)
+    if order.trail > 0.0:
+        stop = max(stop, best - order.trail * order.atr)
+    return stop
 
 
 @kernel
 def exit_reference(
-    fills: FillBars, bar: int, side: float, reason: int, stop: float, target: float, improve: bool
+    fills: FillBars, bar: int, side: float, hit: tuple[int, bool], levels: Levels, terms: Terms
 ) -> float:
-    """Return the real price of an exit before slippage; stop and target are turned.
+    """Return the real price of an exit before slippage; `hit`: its reason, whether at the open.
 
-    `improve` fills a gap through the target at the open instead of the target (F4).
+    A gap through the target fills at the target, or at the open by setting (F4).
     """
+    reason, at_open = hit
     if reason == STOP:
-        return side * stop
-    if reason == TARGET:
-        if improve and side * fills.open[bar] >= target:
-            return float(fills.open[bar])
-        return side * target
+        return side * levels.stop
+    if reason == TARGET and not (at_open and terms.target_at_open):
+        return side * levels.target
     if reason == SESSION_END:
         return float(fills.close[bar])
     return float(fills.open[bar])
-
-
-@kernel
-def result_r(side: float, entry_fill: float, exit_fill: float, risk: float, costs: Float) -> float:
-    """Return the net result of two fills in R: price difference less the fees of both legs."""
-    quantity = costs[NOTIONAL] / abs(entry_fill)
-    fees = fee_per_unit(entry_fill, side < 0, quantity, costs) + fee_per_unit(
-        exit_fill, side > 0, quantity, costs
-    )
-    return (side * (exit_fill - entry_fill) - fees) / risk

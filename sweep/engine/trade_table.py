@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.bars import Int
 from sweep.engine.block import SymbolTrades
-from sweep.engine.trade import EXIT_REASONS, NOTIONAL
+from sweep.engine.trade import EXIT_REASONS
 
 COLUMNS = (
     "set_id",
@@ -59,6 +60,10 @@ def trade_columns(
     }
     score = table.candidates.varied[recorded.variant[index["set"]], -1, index["candidate"]]
     n = len(score)
+
+    def bucket(bar: Int) -> NDArray[np.int32]:
+        return fills.minute[bar] // table.terms.bar_minutes
+
     return {
         "set_id": np.array(set_ids, dtype=object)[index["set"]],
         "detector": np.full(n, detector, dtype=object),
@@ -72,10 +77,10 @@ def trade_columns(
         "exit_ts": fills.ts[index["exit_bar"]],
         "exit_price": raw["exit_price"],
         "exit_reason": np.array(EXIT_REASONS, dtype=object)[index["reason"]],
-        "quantity": table.costs[NOTIONAL] / np.abs(raw["entry_price"]),
+        "quantity": raw["quantity"],
         "r_gross": raw["r_gross"],
         "r_net": raw["r_net"],
         "score": score,
         "ambiguous": raw["ambiguous"] > 0,
-        "bars_held": fills.bar[index["exit_bar"]] - fills.bar[index["entry_bar"]] + 1,
+        "bars_held": bucket(index["exit_bar"]) - bucket(index["entry_bar"]) + 1,
     }
