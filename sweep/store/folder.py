@@ -63,7 +63,7 @@ class Folder:
         wanted = list(columns) if columns is not None else schema.names
         try:
             with self.filesystem.open(path, "rb") as file:
-                table = pq.ParquetFile(file).read(columns=wanted)
+                table = pq.ParquetFile(file).read(columns=wanted, use_threads=False)
             return table.select(wanted).cast(pa.schema([schema.field(name) for name in wanted]))
         except (pa.ArrowException, KeyError) as error:
             raise ValueError(

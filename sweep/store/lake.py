@@ -101,7 +101,7 @@ class Lake:
         return table.slice(begin, max(end - begin, 0)).select(wanted)
 
     def replace_month(self, symbol: str, timeframe: str, year_month: str, table: pa.Table) -> None:
-        """Replace the month file of a symbol as a whole.
+        """Replace the month file of a symbol as a whole; a month has one writer at a time.
 
         Parameters
         ----------
@@ -132,6 +132,7 @@ class Lake:
         begin, end = month_bounds(year_month)
         if len(ts) and not (begin <= ts[0] and ts[-1] < end):
             raise ValueError(f"bars of {symbol} {name} must lie inside {year_month} (New York)")
+        self._folder.remove_leftovers(*parts)
         self._folder.replace(*parts, table=table)
 
     def minute_bars(self, symbol: str, sessions: Sessions) -> MinuteBars:

@@ -1,0 +1,162 @@
+"""Parse CSV lines of a day file into typed columns, by header name.
+
+The quick route lets Arrow type every column. A line that it refuses sends its block through the
+careful route, which turns what is no number into null: such rows are counted later, never silently
+dropped.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from sweep.ingest.inflate import BarsError
+from sweep.ingest.products import Product
+
+FLOATS = ("open", "high", "low", "close", "volume")
+INTEGERS = ("window_start", "transactions")
+
+_DECIMAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$|^[+-]?(?i:nan|inf|infinity)$"
+#: Whole numbers below 9e18, so that they fit 64 bits.
+_WHOLE = r"^[+-]?[0-8]?\d{1,18}$"
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """Columns of one file.
+
+    Attributes
+    ----------
+    names
+        All columns in the file's order.
+    used
+        Those that are read: the product's required ones and, where present, `transactions`.
+    """
+
+    names: tuple[str, ...]
+    used: tuple[str, ...]
+
+    @property
+    def ticker_first(self) -> bool:
+        """Tell whether a line begins with its ticker."""
+        return self.names[0] == "ticker"
+
+
+def read_header(line: bytes, product: Product, label: str) -> Header:
+    """Read the header line.
+
+    Raises
+    ------
+    BarsError
+        If a required column is missing or named twice.
+    """
+    text = line.decode("utf-8-sig", errors="replace").strip()
+    names = tuple(name.strip().strip('"') for name in text.split(","))
+    missing = [name for name in product.required if names.count(name) != 1]
+    if missing:
+        raise BarsError(
+            f"{label}: the header must name each of {', '.join(product.required)} once; "
+            f"not so: {', '.join(missing)}; got {text[:200]!r}"
+        )
+    used = [name for name in names if name in product.required]
+    if product.has_volume and names.count("transactions") == 1:
+        used.append("transactions")
+    return Header(names, tuple(used))
+
+
+@dataclasses.dataclass
+class ParsedRows:
+    """Rows of one or more blocks.
+
+    Attributes
+    ----------
+    tables
+        Columns `ticker` string, `FLOATS` float64, `INTEGERS` int64, as far as the file has them;
+        null where a field is empty or no number.
+    misshapen
+        Ticker -> lines with a wrong number of fields.
+    """
+
+    tables: list[pa.Table]
+    misshapen: collections.Counter[str]
+
+    def add(self, text: bytes, header: Header, label: str) -> None:
+        """Parse whole lines and keep their rows.
+
+        Raises
+        ------
+        BarsError
+            If the lines are no CSV at all.
+        """
+        misshapen: collections.Counter[str] = collections.Counter()
+        try:
+            table = _parse(text, header, _types(header), misshapen)
+        except pa.ArrowInvalid:
+            misshapen.clear()
+            try:
+                table = _careful(text, header, misshapen)
+            except pa.ArrowInvalid as error:
+                raise BarsError(f"{label}: lines that are no CSV ({error})") from error
+        self.misshapen.update(misshapen)
+        self.tables.append(table)
+
+    def keep(self, tickers: Iterable[str]) -> None:
+        """Drop rows of other tickers."""
+        wanted = pa.array(sorted(tickers), pa.string())
+        self.tables = [
+            table.filter(pc.is_in(table["ticker"], value_set=wanted)) for table in self.tables
+        ]
+        inside = set(wanted.to_pylist())
+        for ticker in [name for name in self.misshapen if name not in inside]:
+            del self.misshapen[ticker]
+
+
+def _types(header: Header) -> dict[str, pa.DataType]:
+    kinds = {"ticker": pa.string()} | dict.fromkeys(FLOATS, pa.float64())
+    kinds |= dict.fromkeys(INTEGERS, pa.int64())
+    return {name: kinds[name] for name in header.used}
+
+
+def _parse(
+    text: bytes,
+    header: Header,
+    types: dict[str, pa.DataType],
+    misshapen: collections.Counter[str],
+) -> pa.Table:
+    place = header.names.index("ticker")
+
+    def note(row: csv.InvalidRow) -> str:
+        fields = (row.text or "").split(",")
+        misshapen[fields[place].strip('"') if place < len(fields) else ""] += 1
+        return "skip"
+
+    return csv.read_csv(
+        pa.BufferReader(text),
+        read_options=csv.ReadOptions(
+            column_names=list(header.names), use_threads=False, block_size=len(text) + 1
+        ),
+        parse_options=csv.ParseOptions(invalid_row_handler=note),
+        convert_options=csv.ConvertOptions(
+            include_columns=list(header.used),
+            column_types=types,
+            null_values=[""],
+            strings_can_be_null=False,
+        ),
+    )
+
+
+def _careful(text: bytes, header: Header, misshapen: collections.Counter[str]) -> pa.Table:
+    raw = _parse(text, header, dict.fromkeys(header.used, pa.binary()), misshapen)
+    columns = {}
+    for name, kind in _types(header).items():
+        fields = [field.decode("utf-8", errors="replace") for field in raw[name].to_pylist()]
+        column = pa.array(fields, pa.string())
+        if name != "ticker":
+            pattern = _WHOLE if name in INTEGERS else _DECIMAL
+            legal = pc.match_substring_regex(column, pattern)
+            column = pc.if_else(legal, column, pa.scalar(None, pa.string())).cast(kind)
+        columns[name] = column
+    return pa.table(columns)

@@ -1,0 +1,214 @@
+"""Plan a backfill: which sessions are holes, which day files fill them, which months change."""
+
+import collections
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sweep.ingest.merge import MonthPlan
+from sweep.ingest.products import INDICES, PRODUCTS, STOCKS, product_of
+from sweep.ingest.sources import DaySource, SourceFile
+from sweep.ingest.spec import BackfillSpec
+from sweep.ingest.stage import read_manifest
+from sweep.market.calendar import as_dates, describe_gap, session_table
+from sweep.market.symbols import TABLE, Symbol, lookup
+from sweep.store.coverage import COMPLETE, CoverageStore
+from sweep.store.lake import Lake
+
+FileKey = tuple[str, dt.date]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a backfill has to look at.
+
+    Attributes
+    ----------
+    days
+        Sessions of the range.
+    symbols
+        Symbols asked for; with `all` every one of the table whose product the source has.
+    files
+        (product name, session) -> current file, None where the source has none.
+    holes
+        Symbol -> its sessions to fill.
+    seen
+        Symbols that have a complete session in the store, whenever.
+    """
+
+    days: tuple[dt.date, ...]
+    symbols: tuple[Symbol, ...]
+    files: Mapping[FileKey, SourceFile | None]
+    holes: Mapping[str, tuple[dt.date, ...]]
+    seen: frozenset[str]
+
+    @property
+    def files_absent(self) -> tuple[str, ...]:
+        """Return the keys of day files that the source does not have."""
+        return tuple(
+            PRODUCTS[name].key(day) for (name, day), file in self.files.items() if file is None
+        )
+
+
+def make_plan(spec: BackfillSpec, source: DaySource, root: Path) -> Plan:
+    """Resolve symbols and range, and find the holes.
+
+    A hole is a session without a record, or whose file has another version than its record. A file
+    that has vanished makes no hole: bars are never taken back.
+
+    Raises
+    ------
+    ValueError
+        If the range holds no session or no file, or a product that the symbols need is not there.
+    """
+    published = {name: source.days(product) for name, product in PRODUCTS.items()}
+    symbols = _symbols(spec, published)
+    products = {product_of(symbol).name: product_of(symbol) for symbol in symbols}
+    days = _sessions(spec, sorted({day for name in products for day in published[name]}))
+    files = {
+        (name, day): source.find(product, day)
+        for name, product in products.items()
+        for day in days
+    }
+    if not any(files.values()):
+        raise ValueError(
+            f"No data found: no day file of {', '.join(products)} from {days[0]} to {days[-1]}; "
+            + "; ".join(_extent(name, published[name]) for name in products)
+        )
+    holes, seen = _holes(root, source.name, symbols, days, files)
+    return Plan(days, symbols, files, holes, seen)
+
+
+def days_to_stage(
+    plan: Plan, root: Path, *, keep_all: bool
+) -> list[tuple[SourceFile, tuple[str, ...] | None]]:
+    """Return the files to read, with the symbols to take (None: all), rising by day."""
+    wanted: dict[FileKey, list[str]] = collections.defaultdict(list)
+    for symbol in plan.symbols:
+        for day in plan.holes[symbol.name]:
+            wanted[product_of(symbol).name, day].append(symbol.name)
+    tasks: list[tuple[SourceFile, tuple[str, ...] | None]] = []
+    for (product, day), names in sorted(wanted.items(), key=lambda item: (item[0][1], item[0][0])):
+        file = plan.files[product, day]
+        if file is None:
+            continue
+        manifest = read_manifest(root, day, product)
+        current = manifest is not None and manifest.version == file.version
+        if manifest is None or not current or manifest.lacks(names):
+            tasks.append((file, None if keep_all else tuple(names)))
+    return tasks
+
+
+def months_to_merge(
+    plan: Plan, root: Path, source: str, timeframes: Sequence[str], found: Iterable[str]
+) -> list[MonthPlan]:
+    """Return the months that change: those with holes, and those that lack a timeframe.
+
+    Parameters
+    ----------
+    plan
+        The holes.
+    root, source
+        Storage root and name of the source.
+    timeframes
+        Asked for.
+    found
+        Symbols to merge.
+    """
+    lake = Lake(root)
+    wanted = set(found)
+    in_range = {f"{day:%Y-%m}" for day in plan.days}
+    months = []
+    for symbol in plan.symbols:
+        if symbol.name not in wanted:
+            continue
+        by_month: dict[str, list[dt.date]] = collections.defaultdict(list)
+        for day in plan.holes[symbol.name]:
+            by_month[f"{day:%Y-%m}"].append(day)
+        stored = set(lake.months(symbol.name, "1m")) & in_range
+        for timeframe in timeframes:
+            for month in stored - set(lake.months(symbol.name, timeframe)):
+                by_month[month] += []
+        product = product_of(symbol).name
+        for month, days in sorted(by_month.items()):
+            pairs = tuple((day, plan.files[product, day]) for day in days)
+            months.append(MonthPlan(symbol.name, month, product, source, pairs, tuple(timeframes)))
+    return months
+
+
+def _symbols(spec: BackfillSpec, published: Mapping[str, Sequence[dt.date]]) -> tuple[Symbol, ...]:
+    if spec.symbols == "all":
+        symbols = [lookup(name) for name in TABLE if published[product_of(lookup(name)).name]]
+        if not symbols:
+            raise ValueError(
+                f"No data found: source.root {spec.source_root} holds no day file such as "
+                f"{STOCKS.key(dt.date(2025, 1, 2))} or {INDICES.key(dt.date(2025, 1, 2))}"
+            )
+        return tuple(symbols)
+    symbols = list({lookup(name).name: lookup(name) for name in spec.symbols}.values())
+    for product in {product_of(symbol).name for symbol in symbols}:
+        if not published[product]:
+            names = [s.name for s in symbols if product_of(s).name == product]
+            raise ValueError(
+                f"source.root {spec.source_root} has no {product} day files, which hold "
+                f"{', '.join(names)}; leave them out, or add files such as "
+                f"{PRODUCTS[product].key(dt.date(2025, 1, 2))}"
+            )
+    return tuple(symbols)
+
+
+def _sessions(spec: BackfillSpec, published: Sequence[dt.date]) -> tuple[dt.date, ...]:
+    last = spec.last if spec.last is not None else published[-1]
+    first = spec.first if spec.first is not None else published[0]
+    if spec.days is not None:
+        first = last - dt.timedelta(days=spec.days - 1)
+    if first > last:
+        raise ValueError(
+            f"the range is empty, got {first} to {last}: the files cover "
+            f"{published[0]} to {published[-1]}"
+        )
+    days = as_dates(session_table(first, last))
+    if not days:
+        raise ValueError(
+            f"no exchange session from {first} to {last}: {describe_gap(first, last)}; "
+            "choose a range with a trading day"
+        )
+    return tuple(days)
+
+
+def _holes(
+    root: Path,
+    source: str,
+    symbols: Sequence[Symbol],
+    days: Sequence[dt.date],
+    files: Mapping[FileKey, SourceFile | None],
+) -> tuple[dict[str, tuple[dt.date, ...]], frozenset[str]]:
+    coverage, lake = CoverageStore(root), Lake(root)
+    holes: dict[str, tuple[dt.date, ...]] = {}
+    seen = set()
+    for symbol in symbols:
+        records = coverage.read([symbol.name]).to_pylist()
+        stored = set(lake.months(symbol.name, "1m"))
+        if any(record["state"] == COMPLETE for record in records) and stored:
+            seen.add(symbol.name)
+        # A complete record whose month file is gone (deleted by hand) is no record.
+        known = {
+            record["session"]: record["version"]
+            for record in records
+            if record["source"] == source
+            and (record["state"] != COMPLETE or f"{record['session']:%Y-%m}" in stored)
+        }
+        missing = []
+        for day in days:
+            file = files[product_of(symbol).name, day]
+            if day not in known or (file is not None and file.version != known[day]):
+                missing.append(day)
+        holes[symbol.name] = tuple(missing)
+    return holes, frozenset(seen)
+
+
+def _extent(name: str, published: Sequence[dt.date]) -> str:
+    if not published:
+        return f"{name} has no files"
+    return f"{name} has files from {published[0]} to {published[-1]}"

@@ -1,0 +1,168 @@
+"""What a backfill is asked to do, and what it did."""
+
+import dataclasses
+import datetime as dt
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+SOURCE_KINDS = ("flatfiles",)
+
+
+@dataclasses.dataclass(frozen=True)
+class BackfillSpec:
+    """What to fill the bar store with.
+
+    Attributes
+    ----------
+    source_root
+        Folder that holds the vendor's day files.
+    storage_root
+        `storage.root`, a local folder.
+    symbols
+        Names or vendor tickers; `all`: every symbol of the asset-class table found in the files.
+    first, last
+        New York dates, both included. `last` None: the newest day file. `first` None: `days` before,
+        else the oldest day file.
+    days
+        Calendar days ending at `last`, at least 1; not together with `first`.
+    timeframes
+        Names; `1m` is always stored.
+    source_kind
+        One of `SOURCE_KINDS`.
+    keep_all_symbols
+        Stage every name of a file that is read, so that a further symbol needs no second reading.
+    workers
+        Processes, at least 1; None: one per core.
+    """
+
+    source_root: str | os.PathLike[str]
+    storage_root: str | os.PathLike[str]
+    symbols: tuple[str, ...] | Literal["all"]
+    first: dt.date | None = None
+    last: dt.date | None = None
+    days: int | None = None
+    timeframes: tuple[str, ...] = ("1m", "5m", "15m", "1h", "4h", "1d")
+    source_kind: str = "flatfiles"
+    keep_all_symbols: bool = False
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without looking at files.
+
+        Raises
+        ------
+        ValueError
+            With rule, value and remedy.
+        """
+        if self.source_kind not in SOURCE_KINDS:
+            known = ", ".join(SOURCE_KINDS)
+            raise ValueError(f"unknown source {self.source_kind!r}, known: {known}")
+        if not self.symbols:
+            raise ValueError("no symbols asked for; give symbols=[SPY,QQQ] or symbols=all")
+        if isinstance(self.symbols, str) and self.symbols != "all":
+            raise ValueError(f"symbols must be a tuple of names or 'all', got {self.symbols!r}")
+        if self.days is not None and self.first is not None:
+            raise ValueError(f"give days or from, not both; got {self.days} and {self.first}")
+        if self.days is not None and self.days < 1:
+            raise ValueError(f"days must be at least 1, got {self.days}")
+        if self.first is not None and self.last is not None and self.first > self.last:
+            raise ValueError(f"from must not be after to, got {self.first} > {self.last}")
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers must be at least 1, got {self.workers}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A part of a backfill that did not work.
+
+    Attributes
+    ----------
+    what
+        File, or symbol and month.
+    error
+        Cause and remedy.
+    """
+
+    what: str
+    error: str
+
+
+@dataclasses.dataclass(frozen=True)
+class BackfillReport:
+    """What a backfill found and did.
+
+    Attributes
+    ----------
+    first, last, sessions
+        Resolved range and its number of exchange sessions.
+    symbols
+        Symbols asked for that the store now has, sorted.
+    unknown
+        Symbols without a row in any file of the range -> nearest names found there.
+    files_read, files_absent
+        Day files read now; files of the range that the source does not have.
+    bytes_read, text_bytes
+        Compressed and inflated bytes of the files read now.
+    rows
+        Minutes kept of the files read now.
+    bad_rows
+        Reason -> rows refused in the files read now.
+    duplicates
+        Rows dropped for another one of the same minute, in the files read now.
+    sessions_filled, sessions_absent
+        Symbol-sessions merged; recorded as absent at the vendor; both now.
+    months
+        Month files of symbols rebuilt now.
+    failures
+        What did not work; the rest was done.
+    seconds
+        Wall time.
+    """
+
+    first: dt.date
+    last: dt.date
+    sessions: int
+    symbols: tuple[str, ...]
+    unknown: Mapping[str, tuple[str, ...]]
+    files_read: int
+    files_absent: tuple[str, ...]
+    bytes_read: int
+    text_bytes: int
+    rows: int
+    bad_rows: Mapping[str, int]
+    duplicates: int
+    sessions_filled: int
+    sessions_absent: int
+    months: int
+    failures: tuple[Failure, ...]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether everything asked for is done."""
+        return not self.failures and not self.unknown
+
+    def lines(self) -> list[str]:
+        """Return the report as sentences, faults last."""
+        text = [
+            f"{self.first} to {self.last}: {self.sessions} sessions, "
+            f"{len(self.symbols)} symbols ({', '.join(self.symbols[:8])}"
+            f"{', ...' if len(self.symbols) > 8 else ''})"
+        ]
+        if self.files_read:
+            text.append(
+                f"read {self.files_read} files ({self.bytes_read / 1e6:,.1f} MB), "
+                f"{self.rows:,} minutes, {self.duplicates} duplicates, "
+                f"{sum(self.bad_rows.values())} bad rows, in {self.seconds:.1f} s"
+            )
+        if not self.months and not self.failures and not self.unknown:
+            text.append("nothing was missing")
+        text += [f"bad rows, {reason}: {count:,}" for reason, count in self.bad_rows.items()]
+        if self.sessions_absent:
+            text.append(f"{self.sessions_absent} symbol-sessions are absent at the vendor")
+        for name, near in self.unknown.items():
+            hint = f"; nearest names: {', '.join(near)}" if near else ""
+            text.append(f"no row of {name} in any file of the range{hint}")
+        text += [f"{failure.what}: {failure.error}" for failure in self.failures]
+        return text

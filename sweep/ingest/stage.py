@@ -1,0 +1,247 @@
+"""Step one of the ingest: a day file -> `<root>/stage/date=D/source=S/part-0.parquet`, manifest.
+
+The part holds the minutes of every symbol asked of that file version so far; the manifest, written
+after it, says which. Each is replaced whole, so a killed run leaves the old state or the new one.
+"""
+
+import collections
+import dataclasses
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sweep.ingest.flatfiles import DayRows, SymbolCounts, read_day
+from sweep.ingest.lease import lease
+from sweep.ingest.sources import DaySource, SourceFile
+from sweep.market.calendar import PHASES, session_table
+from sweep.market.schema import BARS
+from sweep.market.symbols import lookup
+from sweep.store.folder import Folder
+
+_FORMAT = 1
+_PART = "part-0.parquet"
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What was taken from one version of one day file.
+
+    Attributes
+    ----------
+    day
+        New York date.
+    product
+        Name of the product.
+    key, version, size
+        The file: key below its root, version, compressed bytes.
+    asked
+        Symbols looked for, sorted; None for all in the file.
+    counts
+        Symbol -> counts, for those found.
+    text_bytes
+        Inflated size.
+    staged_at
+        When it was read, ISO 8601, UTC.
+    """
+
+    day: dt.date
+    product: str
+    key: str
+    version: str
+    size: int
+    asked: tuple[str, ...] | None
+    counts: Mapping[str, SymbolCounts]
+    text_bytes: int
+    staged_at: str
+
+    def lacks(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        """Return the symbols that were not looked for yet, sorted."""
+        if self.asked is None:
+            return ()
+        return tuple(sorted(set(symbols) - set(self.asked)))
+
+    @property
+    def bad_rows(self) -> dict[str, int]:
+        """Return reason -> refused rows of all symbols."""
+        total: collections.Counter[str] = collections.Counter()
+        for counts in self.counts.values():
+            total.update(counts.bad)
+        return dict(total)
+
+
+def stage_folder(root: Path, day: dt.date, product: str) -> Path:
+    """Return the folder of a staged day."""
+    return root / "stage" / f"date={day}" / f"source={product}"
+
+
+def read_manifest(root: Path, day: dt.date, product: str) -> Manifest | None:
+    """Return the manifest of a staged day, None where nothing valid is staged."""
+    folder = stage_folder(root, day, product)
+    try:
+        text = json.loads((folder / "manifest.json").read_text("utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    if text.get("format") != _FORMAT or not (folder / _PART).is_file():
+        return None
+    return Manifest(
+        day=day,
+        product=product,
+        key=text["key"],
+        version=text["version"],
+        size=text["size"],
+        asked=None if text["asked"] is None else tuple(text["asked"]),
+        counts={name: SymbolCounts(**counts) for name, counts in text["symbols"].items()},
+        text_bytes=text["text_bytes"],
+        staged_at=text["staged_at"],
+    )
+
+
+def read_staged(root: Path, day: dt.date, product: str, symbol: str) -> pa.Table:
+    """Return the staged minutes of one symbol: columns of `BARS`, rising.
+
+    Row groups of other symbols are skipped by their statistics.
+    """
+    file = pq.ParquetFile(stage_folder(root, day, product) / _PART)
+    place = BARS.get_field_index("symbol")
+    groups = []
+    for group in range(file.num_row_groups):
+        statistics = file.metadata.row_group(group).column(place).statistics
+        if statistics is None or statistics.min <= symbol <= statistics.max:
+            groups.append(group)
+    table = file.read_row_groups(groups, use_threads=False).cast(BARS)
+    return table.filter(pc.equal(table["symbol"], symbol))
+
+
+def stage_day(
+    source: DaySource, file: SourceFile, symbols: Sequence[str] | None, root: Path
+) -> tuple[Manifest, bool]:
+    """Read a day file for the symbols not taken from this version yet, and stage their minutes.
+
+    Parameters
+    ----------
+    source, file
+        The file and where it comes from.
+    symbols
+        Names; None for all in the file.
+    root
+        Local `storage.root`.
+
+    Returns
+    -------
+    Manifest
+        Of everything staged of this version.
+    bool
+        True where the file was read, False where all was there.
+
+    Raises
+    ------
+    BarsError
+        If the file cannot be taken as bars; what was staged before stays.
+    OSError
+        If reading or writing fails.
+    """
+    folder = stage_folder(root, file.day, file.product.name)
+    with lease(folder / ".lock"):
+        before = read_manifest(root, file.day, file.product.name)
+        same = before is not None and before.version == file.version
+        missing = _missing(before, symbols, same_version=same)
+        if before is not None and same and missing == ():
+            return before, False
+        tickers = None if missing is None else {lookup(s).vendor_ticker: s for s in missing}
+        with source.open(file) as stream:
+            rows = read_day(stream, file.product, file.day, tickers, source.describe(file.key))
+        table = _as_bars(rows, file.day, source.name)
+        counts = dict(rows.counts)
+        if before is not None and same and missing is not None:
+            old = pq.read_table(folder / _PART, partitioning=None).cast(BARS)
+            again = pc.is_in(old["symbol"], value_set=pa.array(missing, pa.string()))
+            table = pa.concat_tables([old.filter(pc.invert(again)), table])
+            table = table.sort_by([("symbol", "ascending"), ("ts", "ascending")])
+            counts = {**before.counts, **counts}
+            asked: tuple[str, ...] | None = tuple(sorted({*(before.asked or ()), *missing}))
+        else:
+            asked = missing
+        manifest = Manifest(
+            day=file.day,
+            product=file.product.name,
+            key=file.key,
+            version=file.version,
+            size=file.size,
+            asked=asked,
+            counts=counts,
+            text_bytes=rows.text_bytes,
+            staged_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        )
+        part = Folder(str(folder))
+        part.remove_leftovers(_PART)
+        part.replace(_PART, table=table)
+        _write_manifest(folder, manifest)
+    return manifest, True
+
+
+def _missing(
+    before: Manifest | None, symbols: Sequence[str] | None, *, same_version: bool
+) -> tuple[str, ...] | None:
+    """Return what must be read: names, None for all; a new version for all asked before."""
+    if before is None:
+        return None if symbols is None else tuple(sorted(set(symbols)))
+    if same_version:
+        if symbols is None:
+            return () if before.asked is None else None
+        return before.lacks(symbols)
+    if symbols is None or before.asked is None:
+        return None
+    return tuple(sorted({*before.asked, *symbols}))
+
+
+def _as_bars(rows: DayRows, day: dt.date, source: str) -> pa.Table:
+    table = rows.table
+    count = table.num_rows
+    sessions = session_table(day, day)
+    ts = table["ts"].cast(pa.int64()).to_numpy()
+    # A day without a session (indices have files on holidays) is all before and after: `pre`.
+    phase = np.zeros(count, np.int64)
+    if len(sessions):
+        phase = (ts >= sessions.open_ns[0]).astype(np.int64) + (ts >= sessions.close_ns[0])
+    same = pa.array(np.zeros(count, np.int64))
+    columns: dict[str, Any] = {
+        "timeframe": pa.array(["1m"]).take(same),
+        "vwap": pa.nulls(count, pa.float64()),
+        "vwap_basis": pa.nulls(count, pa.string()),
+        "phase": pa.array(PHASES).take(pa.array(phase)),
+        "source": pa.array([source]).take(same),
+    }
+    columns |= {name: table[name] for name in table.column_names}
+    return pa.table({name: columns[name] for name in BARS.names}, schema=BARS)
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    text = {
+        "format": _FORMAT,
+        "date": str(manifest.day),
+        "source": manifest.product,
+        "key": manifest.key,
+        "version": manifest.version,
+        "size": manifest.size,
+        "asked": manifest.asked,
+        "rows": sum(counts.rows for counts in manifest.counts.values()),
+        "duplicates": sum(counts.duplicates for counts in manifest.counts.values()),
+        "bad_rows": manifest.bad_rows,
+        "symbols": {
+            name: {"rows": c.rows, "duplicates": c.duplicates, "bad": dict(c.bad)}
+            for name, c in sorted(manifest.counts.items())
+        },
+        "text_bytes": manifest.text_bytes,
+        "staged_at": manifest.staged_at,
+    }
+    temporary = folder / f".manifest.json.{uuid.uuid4().hex}.tmp"
+    temporary.write_text(json.dumps(text, indent=1) + "\n", "utf-8")
+    temporary.replace(folder / "manifest.json")

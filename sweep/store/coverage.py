@@ -1,0 +1,106 @@
+"""Coverage records: what is known of each (symbol, session, source), and so what is still a hole.
+
+They lie beside the bars as `<root>/coverage/symbol=<s>/<year-month>.parquet`, replaced whole by
+the one writer of that month.
+"""
+
+import datetime as dt
+import os
+import re
+from collections.abc import Iterable, Sequence
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sweep.market.symbols import file_name
+from sweep.store.folder import Folder
+
+COMPLETE, ABSENT, PROVISIONAL = "complete", "absent_at_vendor", "provisional"
+
+#: `version` is the file's version (null where there was no file), `key` its key or the REST range.
+#: `bad_rows` is a JSON object, reason -> rows. Minutes are those of the regular session.
+COVERAGE = pa.schema(
+    [
+        pa.field("symbol", pa.string(), nullable=False),
+        pa.field("session", pa.date32(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("minutes_present", pa.int32()),
+        pa.field("minutes_expected", pa.int32()),
+        pa.field("extended_minutes", pa.int32()),
+        pa.field("duplicates", pa.int32()),
+        pa.field("bad_rows", pa.string()),
+        pa.field("key", pa.string()),
+        pa.field("version", pa.string()),
+        pa.field("fetched_at", pa.timestamp("us", tz="UTC"), nullable=False),
+    ]
+)
+
+_MONTH = re.compile(r"(\d{4}-\d{2})\.parquet")
+
+
+class CoverageStore:
+    """Coverage records below a storage root.
+
+    Parameters
+    ----------
+    root
+        `storage.root`.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._folder = Folder(os.fspath(root))
+
+    def symbols(self) -> list[str]:
+        """Return the symbols that have a record, sorted."""
+        names = self._folder.names("coverage")
+        return sorted(unquote(n.removeprefix("symbol=")) for n in names if n.startswith("symbol="))
+
+    def read(
+        self,
+        symbols: Iterable[str] | None = None,
+        first: dt.date | None = None,
+        last: dt.date | None = None,
+    ) -> pa.Table:
+        """Read the records of symbols (None: all), sessions `first` to `last`, both included.
+
+        Returns
+        -------
+        pyarrow.Table
+            Columns of `COVERAGE`, by symbol, session, source.
+        """
+        tables = []
+        for symbol in sorted(set(self.symbols() if symbols is None else symbols)):
+            for name in self._folder.names("coverage", f"symbol={file_name(symbol)}"):
+                match = _MONTH.fullmatch(name)
+                if match is not None and _overlaps(match.group(1), first, last):
+                    tables.append(self._month(symbol, name))
+        table = pa.concat_tables(tables) if tables else COVERAGE.empty_table()
+        if first is not None:
+            table = table.filter(pc.greater_equal(table["session"], pa.scalar(first)))
+        if last is not None:
+            table = table.filter(pc.less_equal(table["session"], pa.scalar(last)))
+        return table
+
+    def update_month(
+        self, symbol: str, year_month: str, records: Sequence[dict[str, object]]
+    ) -> None:
+        """Put records of one symbol and month; those of the same session and source are replaced.
+
+        The caller holds the month's lease.
+        """
+        name = f"{year_month}.parquet"
+        parts = ("coverage", f"symbol={file_name(symbol)}", name)
+        old = self._month(symbol, name).to_pylist() if self._folder.exists(*parts) else []
+        merged = {(row["session"], row["source"]): row for row in (*old, *records)}
+        rows = [merged[key] for key in sorted(merged)]
+        self._folder.replace(*parts, table=pa.Table.from_pylist(rows, schema=COVERAGE))
+
+    def _month(self, symbol: str, name: str) -> pa.Table:
+        return self._folder.read("coverage", f"symbol={file_name(symbol)}", name, schema=COVERAGE)
+
+
+def _overlaps(year_month: str, first: dt.date | None, last: dt.date | None) -> bool:
+    after_first = first is None or year_month >= f"{first:%Y-%m}"
+    return after_first and (last is None or year_month <= f"{last:%Y-%m}")
