@@ -26,8 +26,9 @@ BEST = 5  # trades whose share of the total is shown
     AMBIGUOUS,
     TARGET_FIRST,
     NOTIONAL,
-) = range(12)
-REASONS = 12
+    LOSSES,
+) = range(13)
+REASONS = 13
 TOP = REASONS + len(EXIT_REASONS)
 SUMS = TOP + BEST
 LEVEL = 0.95
@@ -50,7 +51,8 @@ def account(sums: Float, trade: Outcome, bars: int, minutes: int) -> None:
     if trade.net > 0.0:
         sums[WINS] += 1.0
         sums[WON] += trade.net
-    else:
+    elif trade.net < 0.0:
+        sums[LOSSES] += 1.0
         sums[LOST] -= trade.net
     step = trade.net - sums[MEAN]
     sums[MEAN] += step / sums[TRADES]
@@ -143,17 +145,17 @@ def metrics_of(
     Returns
     -------
     dict
-        name -> [n]. Ratios without a base are NaN; a profit factor without losses is inf.
+        name -> [n]. Means of nothing are NaN; profit factor and Sortino ratio without losses are
+        inf; a net result of 0 is neither win nor loss; `average_loss_r` is negative.
     """
-    trades, wins = sums[:, TRADES], sums[:, WINS]
-    losses = trades - wins
+    trades, wins, losses = sums[:, TRADES], sums[:, WINS], sums[:, LOSSES]
     moments = daily_moments(daily, daily_trades)
     mean, deviation, downside, drawdown, active = moments.T
     with np.errstate(invalid="ignore", divide="ignore"):
         expectancy = np.where(trades > 0, sums[:, MEAN], np.nan)
         trade_deviation = np.sqrt(sums[:, SQUARES] / (trades - 1))
-        average_win, average_loss = sums[:, WON] / wins, sums[:, LOST] / losses
-        payoff = average_win / average_loss
+        average_win, average_loss = sums[:, WON] / wins, -sums[:, LOST] / losses
+        payoff = -average_win / average_loss
         total = sums[:, WON] - sums[:, LOST]
         gross = sums[:, GROSS] / trades
         best = np.where(np.isfinite(sums[:, TOP:]), sums[:, TOP:], 0.0).sum(axis=1) / total
@@ -175,7 +177,7 @@ def metrics_of(
             "daily_mean_r": mean,
             "daily_lcb_r": lower_bound(mean, deviation, daily.shape[1]),
             "daily_sharpe": np.where(deviation > 0, mean / deviation, 0.0),
-            "daily_sortino": np.where(downside > 0, mean / downside, np.nan),
+            "daily_sortino": np.where(mean == 0, 0.0, mean / downside),
             "max_drawdown_r": drawdown,
             "bars_held": sums[:, BARS] / trades,
             "exposure_frac": sums[:, MINUTES] / session_minutes,
