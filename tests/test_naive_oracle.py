@@ -350,7 +350,8 @@ def test_f11_impact_is_k_sigma_root_of_the_share(side):
 @BOTH
 def test_f11_is_off_on_an_index(side):
     fills = Fills(participation=0.2, impact=0.1)
-    trade = only({}, side, volume=math.nan, costs=SMALL, fills=fills, asset_class="INDEX")
+    later = {6: (100.5,) * 4}
+    trade = only(later, side, volume=200.0, costs=SMALL, fills=fills, asset_class="INDEX")
     assert (trade.quantity, trade.entry_price) == (100, 100)
 
 
@@ -380,6 +381,9 @@ def test_f12_trail_follows_the_best_extreme_and_never_loosens(side):
     }
     trade = only(bars, side, exits=exits)
     assert (trade.exit_ts, trade.exit_reason, trade.r_net) == (at(8), "stop", pytest.approx(0.7))
+    # 2 ATR below the best is 98, looser than the stop at 99
+    wide = only({6: (100.0, 100.0, 98.5, 99.5)}, side, exits=Exits(trail_atr=2))
+    assert (wide.exit_reason, wide.r_net) == ("stop", pytest.approx(-1))
 
 
 # ---------------------------------------------------------------- trades, levels (6.1, 10)
@@ -426,6 +430,7 @@ def test_time_exit_is_tested_on_the_entry_minute_too(side):
         (-1, 100.004, 1.0, "ETF", 101.01, 98.00),  # raw 101.004 and 98.004
         (1, 100.1, 0.3, "ETF", 99.8, 100.7),  # raw levels on ticks stay there
         (-1, 100.1, 0.3, "ETF", 100.4, 99.5),
+        (1, 20.07, 0.13, "ETF", 19.94, 20.33),  # in float64 20.07 + 2 x 0.13 > 20.33
         (1, 0.95, 0.00015, "STOCK", 0.9498, 0.9503),  # raw 0.94985 and 0.9503
         (1, 0.95, 0.00015, "INDEX", 0.94, 0.96),
     ],
@@ -565,6 +570,17 @@ def test_level_needs_n_bars_of_one_segment_and_leaves_out_the_bar():
     assert naive.evaluate("breakout_bullish", restarted)[-1].missing == "level"
 
 
+def test_level_confluence_is_strict():
+    row = BULLISH | {"or_high_30": 100.8}  # the close: neither level is beaten
+    assert naive.evaluate("breakout_bullish", with_level(row, 100.5))[-1].factors[4] == 0
+
+
+@pytest.mark.parametrize(("points", "score"), [(1.999, 60), (2, 85)])
+def test_a_divergence_confirms_from_two_points_on(points, score):
+    state = naive.evaluate("mean_reversion_long", [LONG | {"rsi_div_long": points}])[0]
+    assert state.factors[4] == score
+
+
 def test_adverse_trend_blocks_only_beyond_its_strength():
     adverse = SHORT | {"adx": 40}
     assert naive.evaluate("mean_reversion_short", [adverse])[0].signal == -1
@@ -646,6 +662,14 @@ def test_indicators_by_hand():
     assert naive.atr(rising, first)[14] == pytest.approx((13 * 20.5 / 14 + 1) / 14)
     # +DM 1 on every bar, -DM 0: DX 100; first ADX on bar 27
     assert naive.adx(rising, flat)[26:28] == [None, 100]
+    # a fall of 4 on bar 14 is a movement within a session and none over the night
+    fallen = [b if k < 14 else b._replace(high=k - 4.5, low=k - 5.5) for k, b in enumerate(rising)]
+    assert naive.adx(fallen, first)[27] == pytest.approx(100)
+    # seeds +DM 13 / 14 and -DM 4 / 14: DX 900 / 17 on bar 14, shrinking later
+    assert naive.adx(fallen, flat)[27] < 90
+    upside_down = [b._replace(high=-b.low, low=-b.high) for b in fallen]
+    assert naive.adx(upside_down, first)[27] == pytest.approx(100)
+    assert naive.adx(upside_down, flat) == naive.adx(fallen, flat)
 
 
 def test_session_features_by_hand():
@@ -672,6 +696,27 @@ def test_session_features_by_hand():
     assert rows[1, 30]["reasons"]["or_high_30"] == "missing_input"  # 3 of 30 minutes
     assert rows[0, 15]["reasons"]["prior_close"] == "warmup"
     assert rows[2, 15]["reasons"]["session_open"] == "missing_input"  # first minute starts 5 late
+
+
+def test_warm_up_masks_the_first_bars_of_a_segment():
+    walk = [100.0 + (k * 7) % 11 for k in range(200)]
+    bars = [naive.Bar(k, k + 1, 0, c, c + 1, c - 1, c, 1) for k, c in enumerate(walk)]
+    rows = naive.indicators(bars)
+    known = {"rsi_centred": 98, "atr": 98, "adx": 140, "ema_21": 63, "ema_50": 150}
+    known |= {"atr_ratio": 198, "regime": 198, "rsi_div_long": 117, "rsi_div_short": 117}
+    known |= {"patient_candle": 98, "hammer": 0}
+    for name, first in known.items():
+        assert [naive.has(row[name]) for row in rows] == [t >= first for t in range(200)], name
+
+
+def test_atr_ratio_leaves_out_the_bar_itself():
+    bars = [naive.Bar(k, k + 1, 0, 100.0, 101.0, 99.0, 100.0, 1) for k in range(198)]
+    bars.append(naive.Bar(198, 199, 0, 100.0, 108.0, 92.0, 100.0, 1))
+    # ATR 2 on 100 bars, then (13 x 2 + 16) / 14 = 3
+    assert naive.indicators(bars)[198]["atr_ratio"] == pytest.approx(1.5, abs=1e-12)
+    still = [bar._replace(high=100.0, low=100.0) for bar in bars]
+    last = naive.indicators(still)[198]
+    assert (last["atr"], last["atr_ratio"]) == ("missing_input", "missing_input")
 
 
 def test_opening_range_needs_half_of_its_minutes():
@@ -752,6 +797,9 @@ def test_divergence_by_hand():
     assert naive.divergence(lows[:15] + [2.5] + [5.0] * 4, rsis) == 0  # four bars old
     assert naive.divergence([3.0 if low == 2.5 else low for low in lows], rsis) == 0  # not lower
     assert naive.divergence(lows, ["warmup", *rsis[1:]]) == "warmup"
+    # the latest of equal lows counts: bars 6 and 18
+    lows[6], rsis[6], lows[18], rsis[18] = 3.0, -32.0, 2.5, -25.0
+    assert naive.divergence(lows, rsis) == 7
 
 
 def test_candles_by_hand():
