@@ -1,0 +1,130 @@
+"""Compose a job's configuration outside `hydra.main`, and say which groups and options it has."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from jobs.rules import nearest
+
+JOBS = ("sample", "backfill", "coverage", "backtest", "sweep", "database")
+"""Primary configurations, one per job."""
+
+
+class Composer:
+    """The configuration tree as one job sees it; a context manager, since Hydra is a singleton.
+
+    Parameters
+    ----------
+    job
+        Name of the primary configuration.
+    config_dir
+        Folder with further options, None for none.
+    """
+
+    def __init__(self, job: str, config_dir: str | None = None) -> None:
+        self.job = job
+        self._folder = None if config_dir is None else Path(config_dir).resolve()
+        if self._folder is not None and not self._folder.is_dir():
+            raise ValueError(f"--config-dir {config_dir}: no such folder")
+
+    def __enter__(self) -> Self:
+        """Open the tree."""
+        GlobalHydra.instance().clear()
+        self._context = initialize_config_module("conf", version_base="1.3", job_name=self.job)
+        self._context.__enter__()
+        self.groups = self._groups(self.job)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give Hydra back as it was."""
+        self._context.__exit__(kind, error, trace)
+
+    def _search_path(self) -> list[str]:
+        return [] if self._folder is None else [f"hydra.searchpath=[file://{self._folder}]"]
+
+    def _groups(self, job: str) -> frozenset[str]:
+        loader = GlobalHydra.instance().config_loader()
+        defaults = loader.compute_defaults_list(job, self._search_path(), RunMode.RUN)
+        choices = defaults.overrides.known_choices
+        return frozenset(name for name in choices if not name.startswith("hydra"))
+
+    def compose(self, overrides: Sequence[str]) -> dict[str, Any]:
+        """Return the composed configuration as plain Python, interpolations resolved."""
+        composed = compose(self.job, overrides=[*self._search_path(), *overrides])
+        plain: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
+        return plain
+
+    def options(self, group: str) -> list[str]:
+        """Return the options of a group."""
+        loader = GlobalHydra.instance().config_loader()
+        found: list[str] = loader.get_group_options(
+            group, ObjectType.CONFIG, self.job, self._search_path()
+        )
+        return sorted(found)
+
+    def option_faults(self, group: str, chosen: object) -> list[str]:
+        """Return what is wrong with a choice: an unknown option, or a list where one is wanted."""
+        options = self.options(group)
+        if chosen is None and group == "experiment":
+            return []
+        there_are = f"there are {', '.join(options)}"
+        if isinstance(chosen, dict):
+            return [
+                f"{group} takes an option ({there_are}); set its keys by {group}.<key>=<value>"
+            ]
+        if isinstance(chosen, list) and group != "detector":
+            return [f"{group} takes one option, {there_are}"]
+        names = [str(name) for name in chosen] if isinstance(chosen, list) else [str(chosen)]
+        if not names:
+            return [f"{group} needs at least one option, {there_are}"]
+        return [
+            f"{_state(group, name)}; {there_are}{nearest(name, options)}"
+            for name in names
+            if name not in options
+        ]
+
+    def elsewhere(self, key: str) -> str:
+        """Return ` (a key of jobs.<name>)` where other jobs have the key or group."""
+        found = [f"jobs.{job}" for job, keys in self._others.items() if key in keys]
+        return f" (a key of {', '.join(found)})" if found else ""
+
+    @functools.cached_property
+    def _others(self) -> dict[str, set[str]]:
+        """Keys, sections and groups of the other jobs."""
+        others = {}
+        for job in JOBS:
+            if job != self.job:
+                plain: Any = OmegaConf.to_container(compose(job))
+                others[job] = {*self._groups(job), *_names(plain)}
+        return others
+
+
+def _names(tree: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of sections and keys."""
+    for key, value in tree.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _names(value, f"{prefix}{key}.")
+
+
+def _state(group: str, name: str) -> str:
+    """Return what is the matter with a name that is no option."""
+    if group == "detector":
+        from detectors.registry import FAMILIES, NAMES  # noqa: PLC0415 - not needed to print help
+
+        if name in NAMES or name in FAMILIES:
+            return f"{name} is not built yet"
+    return f"{group} has no option {name!r}"

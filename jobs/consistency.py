@@ -1,0 +1,63 @@
+"""Rules between configuration keys, and between keys and the environment."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jobs.parameters import relation_faults, space_faults
+from jobs.rules import Date
+
+DEFAULT_OBJECTIVE = "daily_lcb_r"
+
+
+def cross_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong between keys; values of a wrong type are skipped here."""
+    yield from _date_faults(config)
+    yield from _root_faults(config)
+    if config.get("store", {}).get("kind") == "postgres" and not os.environ.get("DATABASE_URL"):
+        yield "store=postgres: the environment variable DATABASE_URL is not set; it has the server"
+    for name, values in config.get("params", {}).items():
+        yield from relation_faults(name, values)
+    yield from _search_faults(config.get("search", {}))
+    if "space" in config:
+        yield from space_faults(config)
+
+
+def _search_faults(search: Mapping[str, Any]) -> Iterator[str]:
+    objective, constraints = search.get("objective"), search.get("constraints")
+    listed = constraints if isinstance(constraints, list) else []
+    texts = [item for item in listed if isinstance(item, str)]
+    if objective in {None, DEFAULT_OBJECTIVE} and not texts:
+        return  # saves the second that statistics take to import
+    from sweep.search.objective import read_constraint, read_objective  # noqa: PLC0415 - slow
+
+    for read, given in ((read_objective, [objective]), (read_constraint, texts)):
+        for text in given:
+            try:
+                read(str(text))
+            except ValueError as error:
+                yield str(error)
+
+
+def _date_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    days, first, last = (config.get(key) for key in ("days", "from", "to"))
+    if days is not None and first is not None:
+        yield f"days={days}, from={first}: both set the first session; give one of them"
+    if first is None or last is None or Date().fault(first) or Date().fault(last):
+        return
+    if first > last:
+        yield f"from={first}, to={last}: the first date lies after the last; swap them"
+
+
+def _root_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """Refuse relative roots in a Ray job: its working directory is thrown away."""
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
+        return
+    for section in ("storage", "source"):
+        root = config.get(section, {}).get("root")
+        if isinstance(root, str) and "://" not in root and not Path(root).is_absolute():
+            yield (
+                f"{section}.root={root}: relative, and Ray throws the working directory of a job "
+                f"away; give the absolute path, such as {section}.root={Path.home() / root}"
+            )

@@ -1,0 +1,144 @@
+"""The rule of every configuration key."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.parameters import parameter_rule
+from jobs.rules import (
+    Choice,
+    Date,
+    Flag,
+    Number,
+    Rule,
+    Symbols,
+    Text,
+    Texts,
+    Timeframes,
+)
+
+MINUTE_NAMES = ("1m", "5m", "15m", "30m", "1h")
+
+_COUNT = Number(1, unit="sessions", integer=True, nullable=True)
+_GAP = Number(0, unit="sessions", integer=True)
+_COST = Number(0)
+_COST_NAMES = (
+    "slippage_bps",
+    "half_spread",
+    "fee_bps",
+    "fee_per_share",
+    "fee_min",
+    "sell_fee_bps",
+)
+
+RULES: dict[str, Rule] = {
+    "symbols": Symbols(),
+    "days": Number(1, 36_500, "calendar days", integer=True, nullable=True),
+    "from": Date(),
+    "to": Date(),
+    "timeframes": Timeframes(),
+    "strict": Flag(),
+    "action": Choice(("upgrade",)),
+    "asset_class_override": Flag(),
+    "storage.root": Text("a folder"),
+    "store.kind": Choice(("sqlite", "postgres")),
+    "source.kind": Choice(("flatfiles",)),
+    "source.root": Text("the folder that holds us_stocks_sip/ and us_indices/"),
+    "source.keep_all_symbols": Flag(),
+    "sample.sessions": Number(1, 2_600, "sessions", integer=True),
+    "sample.seed": Number(0, 2**63 - 1, integer=True),
+    "sample.edge": Choice(("none", "planted")),
+    "sample.edge_sharpe": Number(0, 12),
+    "sample.episodes": Flag(),
+    "sample.last": Date(nullable=False),
+    "bars.signal_timeframe": Choice((*MINUTE_NAMES, "60m"), nullable=True),
+    "fills.timeframe": Choice(("1m", "signal")),
+    "fills.levels_from": Choice(("signal_close", "entry_fill")),
+    "fills.target_gap": Choice(("target", "open")),
+    "fills.trade_through": Flag(),
+    "fills.min_risk_share": Number(0, 1),
+    "fills.participation": Number(0, 1),
+    "fills.impact": Number(0),
+    "costs.notional_usd": Number(0, unit="USD", open_low=True),
+    **{f"costs.{name}": Number(0, nullable=True) for name in _COST_NAMES},
+    **{
+        f"costs.{asset_class}.{name}": _COST
+        for asset_class in ("etf", "index", "stock")
+        for name in _COST_NAMES
+    },
+    "search.kind": Choice(("grid", "random")),
+    "search.budget": Number(1, 100_000_000, "parameter sets", integer=True),
+    "search.seed": Number(0, 2**63 - 1, integer=True),
+    "search.objective": Text("the name of a metric"),
+    "search.constraints": Texts('such as ["trades>=100"]'),
+    "search.grid_points": Number(2, 10_000, "values", integer=True),
+    "folds.kind": Choice(("none", "split", "walk_forward", "combinatorial")),
+    "folds.in_sample": _COUNT,
+    "folds.out_of_sample": _COUNT,
+    "folds.step": _COUNT,
+    "folds.anchored": Flag(),
+    "folds.purge": _GAP,
+    "folds.embargo": _GAP,
+    "folds.count": Number(1, unit="folds", integer=True),
+    "folds.in_sample_ratio": Number(1, integer=True),
+    "folds.fraction": Number(0, 0.99, open_low=True),
+    "folds.groups": Number(2, unit="groups", integer=True),
+    "folds.out_groups": Number(1, unit="groups", integer=True),
+    "holdout.fraction": Number(0, 0.9),
+    "holdout.minimum": _GAP,
+    "sweep.block_size": Number(1, unit="parameter sets", integer=True, nullable=True),
+    "sweep.max_failure_rate": Number(0, 1),
+    "ray.address": Text("auto or host:port", nullable=True),
+    "ray.workers": Number(1, 100_000, "trials at a time", integer=True, nullable=True),
+    "ray.insecure": Flag(),
+    "results.trades": Choice(("chosen", "all")),
+}
+"""Key -> rule, for all jobs; `params.*`, `space.*` and `features.*` follow from code."""
+
+
+def rule_of(name: str, config: Mapping[str, Any]) -> Rule | None:
+    """Return the rule of a key, None for an unknown one."""
+    head, _, rest = name.partition(".")
+    if head == "params":
+        return parameter_rule(rest)
+    if head == "features":
+        return _feature_rule(rest)
+    if head == "space":
+        return _Free() if config.get("space") is not None else None
+    return RULES.get(name)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Free:
+    """Checked as a whole (`jobs.consistency`)."""
+
+    def fault(self, value: object) -> str | None:  # noqa: ARG002
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Spans:
+    """A fixed number of whole numbers of bars."""
+
+    length: int
+
+    def fault(self, value: object) -> str | None:
+        if isinstance(value, list) and len(value) == self.length:
+            one = Number(1, integer=True)
+            if all(one.fault(item) is None for item in value):
+                return None
+        return f"must be a list of {self.length} whole numbers of bars"
+
+
+def _feature_rule(name: str) -> Rule | None:
+    from detectors.features.settings import BASELINES, FeatureSettings  # noqa: PLC0415 - slow
+
+    kinds = typing.get_type_hints(FeatureSettings)
+    if name not in kinds:
+        return None
+    if name == "rel_volume_baseline":
+        return Choice(BASELINES)
+    if name == "ema_bars":
+        return _Spans(len(FeatureSettings.ema_bars))
+    return Number(0, integer=kinds[name] is int)

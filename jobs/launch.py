@@ -1,0 +1,88 @@
+"""What every job shares: check the command line, run under Hydra, leave with an exit code.
+
+0 done, 1 failed, 2 the command cannot be used as it is.
+"""
+
+import logging
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
+
+from omegaconf import DictConfig, OmegaConf
+
+from jobs.overrides import Refused, checked
+from sweep.store.errors import StoreTerminal, StoreTransient
+
+_log = logging.getLogger(__name__)
+
+DONE, FAILED, UNUSABLE = 0, 1, 2
+
+
+def launch(job: str, application: Callable[[], None]) -> None:
+    """Check the command line all at once, then hand over to Hydra.
+
+    Parameters
+    ----------
+    job
+        Name of the primary configuration.
+    application
+        Function under `hydra.main`; it leaves by `finish`.
+    """
+    try:
+        sys.argv[1:] = checked(job, sys.argv[1:])
+    except Refused as refusal:
+        _refuse(job, refusal.faults)
+    application()
+
+
+def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) -> NoReturn:
+    """Run a job's work and leave with its exit code; known errors are one line, not a traceback.
+
+    Parameters
+    ----------
+    job
+        Name of the job, for messages.
+    work
+        Takes the configuration as plain Python and returns an exit code. A `ValueError` says that
+        the command cannot be used as it is.
+    config
+        Composed configuration.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)  # `ray job stop` counts as Ctrl-C
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    try:
+        code = work(plain)
+    except KeyboardInterrupt:
+        _log.warning("interrupted; to go on: %s", shlex.join(sys.orig_argv))
+        code = FAILED
+    except ValueError as error:
+        _log.debug("where it was refused", exc_info=True)
+        _refuse(job, str(error).splitlines())
+    except OSError as error:
+        _log.debug("where it failed", exc_info=True)
+        _log.error("%s; check storage.root, source.root and their permissions", error)
+        code = FAILED
+    except (StoreTerminal, StoreTransient) as error:
+        _log.debug("where it failed", exc_info=True)
+        _log.error("%s", error)
+        code = FAILED
+    except Exception:  # noqa: BLE001 - the boundary of a job
+        _log.exception("jobs.%s failed", job)
+        code = FAILED
+    logging.shutdown()
+    sys.exit(code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    raise KeyboardInterrupt
+
+
+def _refuse(job: str, faults: tuple[str, ...] | list[str]) -> NoReturn:
+    many = "" if len(faults) == 1 else "s"
+    lines = "".join(f"  {fault}\n" for fault in faults)
+    sys.stdout.flush()
+    sys.stderr.write(f"jobs.{job}: {len(faults)} fault{many}, nothing was done\n{lines}")
+    sys.exit(UNUSABLE)

@@ -1,0 +1,1 @@
+"""What a person reads: progress while work runs, tables on the terminal."""

@@ -1,0 +1,124 @@
+"""How far long work has come: a bar on a terminal, plain log lines elsewhere."""
+
+import logging
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+_log = logging.getLogger(__name__)
+
+LINE_SECONDS = 10.0
+
+
+class _Rate(ProgressColumn):
+    """Items per second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate, empty before it is known."""
+        return Text(f"{task.speed:,.1f}/s" if task.speed else "", style="progress.data.speed")
+
+
+class Reporter:
+    """Progress of a job, stage by stage; a context manager.
+
+    Parameters
+    ----------
+    console
+        Where the bar is drawn; standard error by default, so that output can be piped.
+    clock
+        Seconds, for the lines of a job without a terminal.
+    """
+
+    def __init__(
+        self, console: Console | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console = console or Console(stderr=True)
+        self._clock = clock
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._stage: str | None = None
+        self._task: TaskID | None = None
+        self._started = 0.0
+        self._first = 0
+        self._spoken = 0.0
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        if self._console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop drawing; the last state stays on screen."""
+        if self._console.is_terminal:
+            self._bars.stop()
+
+    def update(self, stage: str, done: int = 0, total: int = 0, failed: int = 0) -> None:
+        """Say where the work is.
+
+        Parameters
+        ----------
+        stage
+            What is being done, in words.
+        done, total
+            Items finished and wanted, 0 of 0 before they are known.
+        failed
+            Items that failed, among those done.
+        """
+        fresh = stage != self._stage
+        if fresh:
+            self._stage, self._started, self._first = stage, self._clock(), done
+        if self._console.is_terminal:
+            self._draw(stage, done, total, failed, fresh=fresh)
+        else:
+            self._speak(stage, done, total, failed, fresh=fresh)
+
+    def _draw(self, stage: str, done: int, total: int, failed: int, *, fresh: bool) -> None:
+        text = stage + (f" ({failed:,} failed)" if failed else "")
+        if fresh or self._task is None:
+            self._task = self._bars.add_task(text, total=total or None, completed=done)
+        self._bars.update(self._task, description=text, total=total or None, completed=done)
+
+    def _speak(self, stage: str, done: int, total: int, failed: int, *, fresh: bool) -> None:
+        now = self._clock()
+        finished = 0 < total <= done
+        if not fresh and not finished and now - self._spoken < LINE_SECONDS:
+            return
+        self._spoken = now
+        parts = [stage]
+        if total:
+            parts.append(f"{done:,} of {total:,}")
+        elapsed = now - self._started
+        if elapsed > 0 and done > self._first:
+            rate = (done - self._first) / elapsed
+            parts.append(f"{rate:,.1f}/s")
+            if done < total:
+                parts.append(f"{(total - done) / rate:,.0f} s left")
+        if failed:
+            parts.append(f"{failed:,} failed")
+        _log.info(", ".join(parts))
