@@ -61,7 +61,7 @@ def rsi_centred(close: Float, segment: NDArray[np.int32], period: int) -> Float:
             gain = (gain * (period - 1) + up) / period
             loss = (loss * (period - 1) + down) / period
         both = gain + loss
-        out[i] = 0.0 if both == 0.0 else 50.0 * (gain - loss) / both
+        out[i] = 0.0 if both == 0.0 else 50.0 * ((gain - loss) / both)
     return out
 
 
@@ -164,7 +164,7 @@ def adx(
             plus = (plus * (period - 1) + plus_move) / period
             minus = (minus * (period - 1) + minus_move) / period
         both = plus + minus
-        index = 0.0 if both == 0.0 else 100.0 * abs(plus - minus) / both
+        index = 0.0 if both == 0.0 else 100.0 * (abs(plus - minus) / both)
         if count < 2 * period:
             average += index
             if count < 2 * period - 1:

@@ -1,4 +1,4 @@
-"""The feature table of one symbol on one signal timeframe: values, and why an unknown one is unknown."""
+"""The feature table of one symbol on one signal timeframe: values, and why one is unknown."""
 
 import dataclasses
 import enum
@@ -33,10 +33,11 @@ class FeatureTable:
     bars
         Signal bars, n rows.
     values
-        feature name -> float64 [n]; NaN = unknown. Names are those of DETECTORS.md section 3 and 4.
+        feature name -> float64 [n]; NaN = unknown. Names are those of DETECTORS.md section 3 and
+        4.
     reasons
-        feature name -> int8 [n] of `Reason`; 0 exactly where the value is a number. A feature without
-        an entry is always known.
+        feature name -> int8 [n] of `Reason`; 0 exactly where the value is a number. A feature
+        without an entry is always known.
     source
         feature name -> `own`, `proxy:<symbol>` or `none`, for the features that read volume.
     """

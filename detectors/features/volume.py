@@ -107,5 +107,6 @@ def sessions_with_volume(volume: MinuteVolume, first: Int, stop: Int) -> NDArray
     numpy.ndarray
         bool [n_sessions].
     """
-    known = np.concatenate((np.zeros(1, np.int64), np.cumsum(volume.covered)))
-    return np.asarray(known[stop] > known[first], np.bool_)
+    known = np.zeros(len(volume.covered) + 1, np.int64)
+    np.cumsum(volume.covered, out=known[1:])
+    return known[stop] > known[first]
