@@ -1,0 +1,1 @@
+"""One run of configured detectors: trades, metrics, funnels, and what could not be judged."""

@@ -1,0 +1,216 @@
+"""Run configured detectors over stored bars and write what they did."""
+
+import csv
+import dataclasses
+import datetime as dt
+import io
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from detectors.contract import Detector, faults_of
+from detectors.exits import ExitParams
+from detectors.registry import DETECTORS, NAMES, get
+from sweep.backtest.spec import BacktestReport, BacktestSpec, DetectorResult, Status
+from sweep.engine.candidates import bounds_of
+from sweep.engine.evaluability import evaluable_sessions as sessions_of
+from sweep.engine.evaluability import session_axis
+from sweep.engine.sets import ParameterSets
+from sweep.engine.single_set import SingleResult, evaluate_single
+from sweep.engine.trade_table import trade_columns
+from sweep.ingest.load import Market, load_market
+from sweep.market.calendar import as_dates
+from sweep.market.symbols import lookup
+from sweep.store.results import FUNNEL, TRADES, Results
+from sweep.store.tables import FUNNEL_ROWS, TRADE_ROWS, funnel_table
+
+BACKTEST, BACKTEST_CSV = "backtest.json", "backtest.csv"
+CONFIGURED = "configured"  # set_id of trades whose set belongs to no sweep
+OnProgress = Callable[[str, int, int], None]
+
+
+def run_backtest(spec: BacktestSpec, on_progress: OnProgress | None = None) -> BacktestReport:
+    """Run a backtest.
+
+    Parameters
+    ----------
+    spec
+        What to run.
+    on_progress
+        Called with the stage in words, detectors done and wanted.
+
+    Returns
+    -------
+    BacktestReport
+        Results, also written to `<storage.root>/results/backtest-YYYY-MM-DD[-n]/`.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its legal range, bars are missing, or a detector named alone runs on
+        none of the symbols.
+    """
+    detectors = [get(name) for name in spec.detectors if name in DETECTORS]
+    _refuse_values(spec, detectors)
+    lengths = {spec.signal_minutes or detector.signal_minutes for detector in detectors}
+    report = on_progress or (lambda _stage, _done, _total: None)
+    report("loading bars and features", 0, 0)
+    market = load_market(
+        spec.storage_root,
+        spec.symbols,
+        first=spec.first,
+        last=spec.last,
+        bar_minutes=lengths,
+        settings=spec.features,
+    )
+    outcomes: dict[str, tuple[DetectorResult, SingleResult | None]] = {}
+    for done, detector in enumerate(detectors):
+        report("backtest", done, len(detectors))
+        outcomes[detector.name] = _evaluate(spec, detector, market)
+    report("backtest", len(detectors), len(detectors))
+    if len(spec.detectors) == 1 and detectors:
+        only = outcomes[detectors[0].name][0]
+        if only.reason.startswith("asset_class"):
+            raise ValueError(
+                f"{only.detector} cannot run on any of the symbols: {only.reason}; choose other "
+                f"symbols or name their class: asset_class_override=ETF"
+            )
+    results = tuple(
+        outcomes[name][0] if name in outcomes else DetectorResult(name, "not_built", "not built")
+        for name in spec.detectors
+    )
+    singles = {name: single for name, (_, single) in outcomes.items() if single is not None}
+    folder = _new_folder(spec.storage_root)
+    _write_tables(folder, market, singles)
+    _write_summary(folder, spec, market, results)
+    days = as_dates(market.sessions)
+    return BacktestReport(
+        folder.path.name, folder.path, days[market.first], days[-1], results, market.notes
+    )
+
+
+def _refuse_values(spec: BacktestSpec, detectors: Sequence[Detector]) -> None:
+    unknown = [name for name in spec.detectors if name not in NAMES]
+    if unknown:
+        raise ValueError(f"unknown detector {unknown[0]!r}; there are: {', '.join(NAMES)}")
+    faults = [
+        f"params.{detector.name}.{fault}"
+        for detector in detectors
+        for values in [spec.parameters.get(detector.name, {})]
+        for fault in faults_of(detector.parameter_class, values) + faults_of(ExitParams, values)
+    ]
+    if faults:
+        raise ValueError("; ".join(faults))
+
+
+def _evaluate(
+    spec: BacktestSpec, detector: Detector, market: Market
+) -> tuple[DetectorResult, SingleResult | None]:
+    """Evaluate one detector on the symbols it accepts."""
+    length = spec.signal_minutes or detector.signal_minutes
+    accepted = {*detector.asset_classes, spec.asset_class_override}
+    loaded = [data for (_, minutes), data in market.data.items() if minutes == length]
+    own = [d for d in loaded if d.asset_class in accepted and not lookup(d.symbol).context]
+    if not own:
+        named = ", ".join(f"{data.symbol} is {data.asset_class}" for data in loaded)
+        reason = f"asset_class ({named}; it runs on {', '.join(detector.asset_classes)})"
+        return DetectorResult(detector.name, "not_evaluable", reason), None
+    values = spec.parameters.get(detector.name, {})
+    bounds = bounds_of(ParameterSets.of(detector, values, 1))
+    axis = session_axis(
+        [sessions_of(detector, data, bounds) for data in own], slice(market.first, None)
+    )
+    usable = np.arange(len(market.sessions)) >= market.first
+    if axis.max(initial=-1) < 0:  # nothing to evaluate: the funnel still tells why
+        axis = np.where(usable, np.cumsum(usable) - 1, -1).astype(np.int32)
+        sessions = 0
+    else:
+        sessions = int(axis.max()) + 1
+    single = evaluate_single(detector, own, values, axis=axis, fills=spec.fills, costs=spec.costs)
+    reason = ", ".join(f"{symbol}: {why}" for symbol, why in single.unjudged.items())
+    symbols = tuple(data.symbol for data in own if data.symbol not in single.unjudged)
+    if not symbols:
+        return DetectorResult(detector.name, "not_evaluable", reason), single
+    metrics = {name: float(column[0]) for name, column in single.block.metrics.items()}
+    status: Status = "traded" if metrics["trades"] else "no_signal"
+    return DetectorResult(detector.name, status, reason, symbols, sessions, metrics), single
+
+
+def _new_folder(storage_root: Path) -> Results:
+    """Make the next free folder of today; an earlier run is never overwritten."""
+    today = dt.datetime.now(tz=dt.UTC).date()
+    for number in itertools.count(1):
+        name = f"backtest-{today}" if number == 1 else f"backtest-{today}-{number}"
+        results = Results(storage_root, name)
+        try:
+            results.path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"cannot write {results.path} ({error.strerror}); check storage.root and its "
+                f"permissions",
+            ) from error
+        return results
+    raise AssertionError  # count() has no end
+
+
+def _write_tables(folder: Results, market: Market, singles: Mapping[str, SingleResult]) -> None:
+    trades = [
+        pa.table(trade_columns(name, recorded, [CONFIGURED]), schema=TRADE_ROWS)
+        for name, single in singles.items()
+        for recorded in single.block.trades
+    ]
+    folder.write_table(TRADES, trades, TRADE_ROWS)
+    dates = as_dates(market.sessions)
+    funnels = [
+        funnel_table(name, dates, map(dataclasses.asdict, single.funnel))
+        for name, single in singles.items()
+    ]
+    folder.write_table(FUNNEL, funnels, FUNNEL_ROWS)
+
+
+def _write_summary(
+    folder: Results, spec: BacktestSpec, market: Market, results: Sequence[DetectorResult]
+) -> None:
+    days = as_dates(market.sessions)
+    rows: list[dict[str, Any]] = [
+        {
+            "detector": result.detector,
+            "status": result.status,
+            "reason": result.reason,
+            "symbols": list(result.symbols),
+            "sessions": result.sessions,
+            **{name: _finite(value) for name, value in result.metrics.items()},
+        }
+        for result in results
+    ]
+    folder.write_json(
+        BACKTEST,
+        {
+            "name": folder.path.name,
+            "from": str(days[market.first]),
+            "to": str(days[-1]),
+            "symbols": list(spec.symbols),
+            "notes": list(market.notes),
+            "config": dict(spec.config),
+            "results": rows,
+        },
+    )
+    names = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="")
+    writer.writeheader()
+    writer.writerows({**row, "symbols": " ".join(row["symbols"])} for row in rows)
+    folder.write_text(BACKTEST_CSV, text.getvalue())
+
+
+def _finite(value: float) -> float | None:
+    """Return a number that JSON knows; infinity and NaN become null."""
+    return value if math.isfinite(value) else None
