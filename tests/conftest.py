@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from sweep.store.database import Database
 from tests.servers import PostgresServer
 
 os.environ.update(
@@ -96,3 +97,26 @@ def ray_local():
     yield ray
     ray.shutdown()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def sqlite_store(tmp_path):
+    """An upgraded, empty SQL store in a file."""
+    with Database.open("sqlite", tmp_path) as database:
+        database.upgrade()
+        yield database
+
+
+@pytest.fixture
+def postgres_store(postgres_database, monkeypatch):
+    """An upgraded, empty SQL store on Postgres; `DATABASE_URL` names it."""
+    monkeypatch.setenv("DATABASE_URL", postgres_database)
+    with Database.open("postgres", "unused") as database:
+        database.upgrade()
+        yield database
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def sql_database(request):
+    """An upgraded, empty SQL store of each kind."""
+    return request.getfixturevalue(f"{request.param}_store")

@@ -130,9 +130,10 @@ def _column(table: str, column: sa.Column[Any], values: pa.ChunkedArray) -> pa.C
         return pa.chunked_array([[json_text(value) for value in values.to_pylist()]], pa.string())
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
-    naive = pa.types.is_timestamp(values.type) and values.type.tz is None
-    if naive and kind == INSTANT:
-        raise ValueError(f"{table}.{column.name}: instants need a time zone, got none; add UTC")
+    # A number would be read in another unit, a bare clock time in another zone.
+    zoned = pa.types.is_timestamp(values.type) and values.type.tz is not None
+    if kind == INSTANT and not (zoned or pa.types.is_null(values.type)):
+        raise ValueError(f"{table}.{column.name} takes instants with a zone, got {values.type}")
     try:
         return values.cast(kind)
     except pa.ArrowException as error:

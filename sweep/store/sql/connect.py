@@ -83,9 +83,12 @@ def _postgres() -> tuple[Engine, str]:
             f"set {VARIABLE}={_FORM} or use store=sqlite"
         )
     url = _parse(text)
+    # SQLAlchemy hides a URL's password in every text, but not one in the query part.
+    hidden = {name: _one(url, name) for name in ("password", "sslpassword") if name in url.query}
     engine = sa.create_engine(
-        url.set(drivername="postgresql+psycopg"),
+        url.difference_update_query(hidden).set(drivername="postgresql+psycopg"),
         connect_args={
+            **hidden,
             "connect_timeout": int(_one(url, "connect_timeout") or _CONNECT_S),
             "application_name": _one(url, "application_name") or "detector-sweep",
         },

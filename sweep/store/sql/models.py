@@ -93,14 +93,15 @@ INGESTION_QUEUE = _table(
     sa.Index("ingestion_queue_state", "state", "available_at"),
 )
 
-# state: complete, absent_at_vendor, provisional. version is the file's ETag or the REST range.
+# Columns of `sweep.store.coverage.COVERAGE`.
 COVERAGE = _table(
     "coverage",
     *(_key("symbol"), _key("session", sa.Date()), _key("source")),
     _must("state", TEXT),
     *(_may("minutes_present", sa.Integer()), _may("minutes_expected", sa.Integer())),
-    *(_may("duplicates", sa.Integer()), _may("bad_rows", JSON)),
-    *(_may("version", TEXT), _may("fetched_at", Instant())),
+    *(_may("extended_minutes", sa.Integer()), _may("duplicates", sa.Integer())),
+    *(_may("bad_rows", JSON), _may("key", TEXT), _may("version", TEXT)),
+    _must("fetched_at", Instant()),
 )
 
 # Which symbol was taken from which version of which file.
@@ -127,7 +128,7 @@ SWEEPS = _table(
     _must("status", TEXT),
     *(_may("sets", COUNT), _may("failed", COUNT)),
     *(_may("first_session", sa.Date()), _may("last_session", sa.Date())),
-    *(_may("created_at", Instant()), _may("finished_at", Instant())),
+    *(_may("started_at", Instant()), _may("finished_at", Instant())),
     sa.Column("stale", sa.Boolean(), nullable=False, server_default=sa.false()),
     *(_must("document", JSON), _now("recorded_at")),
 )
@@ -164,7 +165,7 @@ TRADES = _table(
 # One row per group of tries in a ledger file; path is relative to the storage root.
 TRIAL_LEDGER = _table(
     "trial_ledger",
-    *(_key("path"), _key("detector"), _key("revision"), _key("settings_hash")),
+    *(_key("path"), _key("detector"), _key("revision", sa.Integer()), _key("settings_hash")),
     _must("tries", COUNT),
     *(_may("sweep_id", TEXT), _may("first_session", sa.Date()), _may("last_session", sa.Date())),
     _may("written_at", Instant()),

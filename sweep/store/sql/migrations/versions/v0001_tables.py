@@ -54,8 +54,9 @@ def _market() -> None:
         *(_key("symbol"), _key("session", sa.Date()), _key("source")),
         _must("state", TEXT),
         *(_may("minutes_present", sa.Integer()), _may("minutes_expected", sa.Integer())),
-        *(_may("duplicates", sa.Integer()), _may("bad_rows", JSON)),
-        *(_may("version", TEXT), _may("fetched_at", INSTANT)),
+        *(_may("extended_minutes", sa.Integer()), _may("duplicates", sa.Integer())),
+        *(_may("bad_rows", JSON), _may("key", TEXT), _may("version", TEXT)),
+        _must("fetched_at", INSTANT),
     )
     op.create_table(
         "vendor_files",
@@ -94,7 +95,7 @@ def _sweeps() -> None:
         _must("status", TEXT),
         *(_may("sets", COUNT), _may("failed", COUNT)),
         *(_may("first_session", sa.Date()), _may("last_session", sa.Date())),
-        *(_may("created_at", INSTANT), _may("finished_at", INSTANT)),
+        *(_may("started_at", INSTANT), _may("finished_at", INSTANT)),
         sa.Column("stale", sa.Boolean(), nullable=False, server_default=sa.false()),
         *(_must("document", JSON), _now("recorded_at")),
     )
@@ -129,7 +130,7 @@ def _sweeps() -> None:
 def _judgement() -> None:
     op.create_table(
         "trial_ledger",
-        *(_key("path"), _key("detector"), _key("revision"), _key("settings_hash")),
+        *(_key("path"), _key("detector"), _key("revision", sa.Integer()), _key("settings_hash")),
         _must("tries", COUNT),
         _may("sweep_id", TEXT),
         *(_may("first_session", sa.Date()), _may("last_session", sa.Date())),
