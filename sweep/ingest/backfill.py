@@ -18,7 +18,7 @@ from sweep.ingest.pool import run_tasks
 from sweep.ingest.products import product_of
 from sweep.ingest.sources import DaySource, LocalFlatFiles, SourceFile
 from sweep.ingest.spec import BackfillReport, BackfillSpec, Failure
-from sweep.ingest.stage import Manifest, read_manifest, stage_day
+from sweep.ingest.stage import Staged, read_manifest, stage_day
 from sweep.ingest.suggest import nearest, tickers_in
 from sweep.market.timeframes import ordered
 
@@ -45,12 +45,13 @@ class _Tally:
     months: int = 0
     failures: list[Failure] = dataclasses.field(default_factory=list)
 
-    def add_file(self, manifest: Manifest, symbols: Iterable[str]) -> None:
-        """Count a file read now, for the symbols asked for."""
+    def add_file(self, staged: Staged, symbols: Iterable[str]) -> None:
+        """Count a file read now, for those of the symbols that were taken from it."""
+        manifest = staged.manifest
         self.files += 1
         self.bytes_read += manifest.size
         self.text_bytes += manifest.text_bytes
-        for name in symbols:
+        for name in set(staged.fresh) & set(symbols):
             counts = manifest.counts.get(name)
             if counts is not None:
                 self.rows += counts.rows
@@ -99,8 +100,8 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
     for done, day in enumerate(run_tasks(stage, tasks, workers), 1):
         if day.result is None:
             tally.failures.append(Failure(source.describe(day.task[0].key), day.error or ""))
-        elif day.result[1]:
-            tally.add_file(day.result[0], [symbol.name for symbol in plan.symbols])
+        elif day.result.fresh:
+            tally.add_file(day.result, [symbol.name for symbol in plan.symbols])
         say("day files", done, len(tasks), len(tally.failures))
     found = _found(plan, root)
     months = months_to_merge(plan, root, source.name, timeframes, found)
@@ -134,7 +135,7 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
     )
 
 
-def _stage_one(source: DaySource, root: Path, task: StageTask) -> tuple[Manifest, bool]:
+def _stage_one(source: DaySource, root: Path, task: StageTask) -> Staged:
     file, symbols = task
     return stage_day(source, file, symbols, root)
 
@@ -155,7 +156,7 @@ def _found(plan: Plan, root: Path) -> frozenset[str]:
 def _unknown(
     plan: Plan, found: frozenset[str], source: DaySource, root: Path
 ) -> dict[str, tuple[str, ...]]:
-    """Return the names that no file had, with names like them from the newest file that was read."""
+    """Return the names that no file had, with names like them from the newest file read."""
     names: dict[str, tuple[str, ...]] = {}
     known: dict[str, list[str]] = {}
     for symbol in plan.symbols:

@@ -44,7 +44,7 @@ class MonthPlan:
     days
         (session, file) of the holes; the file is None where the source has none.
     timeframes
-        Asked for; those already stored for the month are rebuilt too.
+        Asked for; those the symbol has in any month are built too, so that none ends early.
     """
 
     symbol: str
@@ -141,7 +141,7 @@ def _write_bars(
         return 0
     if replaced:
         lake.replace_month(plan.symbol, "1m", plan.year_month, month)
-    has = [name for name in MINUTES if plan.year_month in lake.months(plan.symbol, name)]
+    has = [name for name in MINUTES if lake.months(plan.symbol, name)]
     for timeframe in sorted({*has, *plan.timeframes} - {"1m"}, key=MINUTES.__getitem__):
         bars = aggregate(month, sessions, timeframe)
         lake.replace_month(plan.symbol, timeframe, plan.year_month, bars)

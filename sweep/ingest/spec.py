@@ -22,8 +22,8 @@ class BackfillSpec:
     symbols
         Names or vendor tickers; `all`: every symbol of the asset-class table found in the files.
     first, last
-        New York dates, both included. `last` None: the newest day file. `first` None: `days` before,
-        else the oldest day file.
+        New York dates, both included. `last` None: the newest day file. `first` None: `days`
+        before, else the oldest day file.
     days
         Calendar days ending at `last`, at least 1; not together with `first`.
     timeframes
@@ -145,11 +145,9 @@ class BackfillReport:
 
     def lines(self) -> list[str]:
         """Return the report as sentences, faults last."""
-        text = [
-            f"{self.first} to {self.last}: {self.sessions} sessions, "
-            f"{len(self.symbols)} symbols ({', '.join(self.symbols[:8])}"
-            f"{', ...' if len(self.symbols) > 8 else ''})"
-        ]
+        count = len(self.symbols)
+        named = ", ".join(self.symbols) if count <= 8 else f"{count} symbols"
+        text = [f"{self.first} to {self.last}: {self.sessions} sessions of {named or 'no symbol'}"]
         if self.files_read:
             text.append(
                 f"read {self.files_read} files ({self.bytes_read / 1e6:,.1f} MB), "

@@ -77,6 +77,22 @@ class Manifest:
         return dict(total)
 
 
+@dataclasses.dataclass(frozen=True)
+class Staged:
+    """Outcome of staging a day.
+
+    Attributes
+    ----------
+    manifest
+        Of everything staged of this version of the file.
+    fresh
+        Symbols for which the file was read now; none where all was there.
+    """
+
+    manifest: Manifest
+    fresh: tuple[str, ...]
+
+
 def stage_folder(root: Path, day: dt.date, product: str) -> Path:
     """Return the folder of a staged day."""
     return root / "stage" / f"date={day}" / f"source={product}"
@@ -122,7 +138,7 @@ def read_staged(root: Path, day: dt.date, product: str, symbol: str) -> pa.Table
 
 def stage_day(
     source: DaySource, file: SourceFile, symbols: Sequence[str] | None, root: Path
-) -> tuple[Manifest, bool]:
+) -> Staged:
     """Read a day file for the symbols not taken from this version yet, and stage their minutes.
 
     Parameters
@@ -136,10 +152,8 @@ def stage_day(
 
     Returns
     -------
-    Manifest
-        Of everything staged of this version.
-    bool
-        True where the file was read, False where all was there.
+    Staged
+        Everything staged of this version, and what was read for it now.
 
     Raises
     ------
@@ -154,7 +168,7 @@ def stage_day(
         same = before is not None and before.version == file.version
         missing = _missing(before, symbols, same_version=same)
         if before is not None and same and missing == ():
-            return before, False
+            return Staged(before, ())
         tickers = None if missing is None else {lookup(s).vendor_ticker: s for s in missing}
         with source.open(file) as stream:
             rows = read_day(stream, file.product, file.day, tickers, source.describe(file.key))
@@ -184,7 +198,7 @@ def stage_day(
         part.remove_leftovers(_PART)
         part.replace(_PART, table=table)
         _write_manifest(folder, manifest)
-    return manifest, True
+    return Staged(manifest, tuple(sorted(rows.counts if missing is None else missing)))
 
 
 def _missing(

@@ -1,0 +1,285 @@
+"""What the bar store holds and lacks, per symbol, timeframe and session."""
+
+import collections
+import dataclasses
+import datetime as dt
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from detectors.bars import Sessions
+from sweep.ingest.products import product_of
+from sweep.ingest.sources import DaySource, LocalFlatFiles
+from sweep.market.calendar import as_dates, session_index, session_minutes, session_table
+from sweep.market.symbols import lookup
+from sweep.market.timeframes import MINUTES, ordered
+from sweep.store.coverage import ABSENT, COMPLETE, PROVISIONAL, CoverageStore
+from sweep.store.lake import Lake
+
+#: States beside those of the records: never fetched; the source has another version than was read;
+#: complete, but the minutes are not in the store as recorded; this timeframe was never built.
+HOLE, REPLACED, LOST, NOT_BUILT = "hole", "replaced", "lost", "not_built"
+
+_OF_SESSIONS = {
+    HOLE: "never fetched; run the backfill for them",
+    REPLACED: "of which the vendor has another file now; run the backfill again",
+    LOST: "not in the store as recorded; delete the symbol's bars and run the backfill again",
+    ABSENT: "absent at the vendor",
+}
+_OF_TIMEFRAMES = {NOT_BUILT: "not built; run the backfill with this timeframe"}
+
+#: One row per (symbol, timeframe, session). `expected` and `present` count bars of the regular
+#: session, `extended` the minutes before and after it (1m only). `bad_rows` is a JSON object
+#: (reason -> rows). `key` is null where the source had no file.
+ROWS = pa.schema(
+    [
+        pa.field("symbol", pa.string(), nullable=False),
+        pa.field("timeframe", pa.string(), nullable=False),
+        pa.field("session", pa.date32(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("expected", pa.int64(), nullable=False),
+        pa.field("present", pa.int64(), nullable=False),
+        pa.field("extended", pa.int64(), nullable=False),
+        pa.field("duplicates", pa.int64(), nullable=False),
+        pa.field("bad_rows", pa.string(), nullable=False),
+        pa.field("source", pa.string()),
+        pa.field("key", pa.string()),
+        pa.field("version", pa.string()),
+    ]
+)
+
+Record = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesCoverage:
+    """Coverage of one symbol and timeframe over the range.
+
+    Attributes
+    ----------
+    symbol, timeframe
+        The series.
+    sessions
+        Sessions of the range.
+    expected, present
+        Bars of the regular session: wanted by the calendar, stored.
+    states
+        State -> its sessions, rising.
+    duplicates
+        Rows dropped for another one of the same minute.
+    bad_rows
+        Reason -> rows refused.
+    sources
+        Source -> sessions.
+    """
+
+    symbol: str
+    timeframe: str
+    sessions: int
+    expected: int
+    present: int
+    states: Mapping[str, tuple[dt.date, ...]]
+    duplicates: int
+    bad_rows: Mapping[str, int]
+    sources: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class CoverageReport:
+    """Coverage of several series.
+
+    Attributes
+    ----------
+    first, last
+        Resolved range.
+    rows
+        Columns of `ROWS`.
+    series
+        One entry per symbol and timeframe.
+    """
+
+    first: dt.date
+    last: dt.date
+    rows: pa.Table
+    series: tuple[SeriesCoverage, ...]
+
+    def faults(self) -> list[str]:
+        """Return what is missing, in sentences: what `strict` fails on.
+
+        A missing minute inside a complete session is a fact and no fault; bad rows and duplicates
+        are facts too.
+        """
+        texts = []
+        named: set[str] = set()
+        for one in self.series:
+            # What is wrong with a session is said once, not for each of its timeframes.
+            which = _OF_TIMEFRAMES if one.symbol in named else _OF_SESSIONS | _OF_TIMEFRAMES
+            named.add(one.symbol)
+            for state, text in which.items():
+                days = one.states.get(state, ())
+                if days:
+                    label = f"{one.symbol} {one.timeframe}" if state == NOT_BUILT else one.symbol
+                    texts.append(
+                        f"{label}: {len(days)} of {one.sessions} sessions {text} ({_some(days)})"
+                    )
+        return texts
+
+
+def coverage_report(
+    storage_root: str | os.PathLike[str],
+    *,
+    symbols: Sequence[str] | Literal["all"] = "all",
+    timeframes: Sequence[str] = ("1m",),
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+    source_root: str | os.PathLike[str] | None = None,
+) -> CoverageReport:
+    """Compare the stored bars with the calendar and with what is known of the vendor's files.
+
+    Parameters
+    ----------
+    storage_root
+        Root of the store.
+    symbols
+        Names; `all`: those in the store.
+    timeframes
+        Names.
+    first, last
+        New York dates, both included; None: first and last session with a record.
+    source_root
+        Folder of the vendor's files, to notice those that came or changed after they were read.
+
+    Returns
+    -------
+    CoverageReport
+        Rows by symbol, timeframe and session.
+
+    Raises
+    ------
+    ValueError
+        If the store is empty, or the range holds no session.
+    """
+    lake, store = Lake(storage_root), CoverageStore(storage_root)
+    names = sorted({*lake.symbols(), *store.symbols()})
+    if symbols != "all":
+        names = sorted({lookup(name).name for name in symbols})
+    records = store.read(names).to_pylist()
+    known = sorted(record["session"] for record in records)
+    first = first or (known[0] if known else None)
+    last = last or (known[-1] if known else None)
+    if first is None or last is None:
+        raise ValueError(
+            f"No data found: the store in {os.fspath(storage_root)} knows nothing of "
+            f"{', '.join(names) or 'any symbol'}; fill it with python -m jobs.backfill"
+        )
+    sessions = session_table(first, last)
+    if len(sessions) == 0:
+        raise ValueError(f"no exchange session from {first} to {last}; choose a wider range")
+    source = None if source_root is None else LocalFlatFiles.at(os.fspath(source_root))
+    blocks, series = [], []
+    for name in names:
+        own = _by_session([row for row in records if row["symbol"] == name])
+        replaced = _replaced(source, name, own) if source is not None else set()
+        minutes = _present(lake, name, "1m", sessions)
+        for timeframe in ordered(tuple(timeframes)):
+            present = _present(lake, name, timeframe, sessions)
+            rows = _rows(name, timeframe, sessions, own, replaced, minutes, present)
+            series.append(_series(name, timeframe, rows))
+            blocks.append(pa.Table.from_pylist(rows, schema=ROWS))
+    return CoverageReport(first, last, pa.concat_tables(blocks), tuple(series))
+
+
+def _by_session(records: Sequence[Record]) -> dict[dt.date, Record]:
+    """Return one record per session: the best state where several sources know it."""
+    rank = {COMPLETE: 0, PROVISIONAL: 1, ABSENT: 2}
+    best: dict[dt.date, Record] = {}
+    for record in sorted(records, key=lambda row: rank[row["state"]]):
+        best.setdefault(record["session"], record)
+    return best
+
+
+def _replaced(source: DaySource, name: str, records: Mapping[dt.date, Record]) -> set[dt.date]:
+    product = product_of(lookup(name))
+    found = {day: source.find(product, day) for day in records}
+    return {
+        day
+        for day, record in records.items()
+        if (file := found[day]) is not None and file.version != record["version"]
+    }
+
+
+def _rows(
+    symbol: str,
+    timeframe: str,
+    sessions: Sessions,
+    records: Mapping[dt.date, Record],
+    replaced: Collection[dt.date],
+    minutes: NDArray[np.int64],
+    present: NDArray[np.int64],
+) -> list[dict[str, Any]]:
+    finest = timeframe == "1m"
+    expected = -(-session_minutes(sessions) // MINUTES[timeframe])
+    rows = []
+    for i, day in enumerate(as_dates(sessions)):
+        record = records.get(day)
+        state = HOLE if record is None else record["state"]
+        if record is not None and state != ABSENT:
+            if minutes[i] != record["minutes_present"]:
+                state = LOST
+            elif minutes[i] > 0 and present[i] == 0:
+                state = NOT_BUILT
+        known: Record = record if record is not None else {}
+        rows.append(
+            {
+                "symbol": symbol,
+                "timeframe": timeframe,
+                "session": day,
+                "state": REPLACED if day in replaced else state,
+                "expected": int(expected[i]),
+                "present": int(present[i]),
+                "extended": known.get("extended_minutes", 0) if finest else 0,
+                "duplicates": known.get("duplicates", 0),
+                "bad_rows": known.get("bad_rows", "{}"),
+                **{name: known.get(name) for name in ("source", "key", "version")},
+            }
+        )
+    return rows
+
+
+def _series(symbol: str, timeframe: str, rows: Sequence[Record]) -> SeriesCoverage:
+    states: dict[str, list[dt.date]] = collections.defaultdict(list)
+    bad: collections.Counter[str] = collections.Counter()
+    for row in rows:
+        states[row["state"]].append(row["session"])
+        bad.update(json.loads(row["bad_rows"]))
+    return SeriesCoverage(
+        symbol=symbol,
+        timeframe=timeframe,
+        sessions=len(rows),
+        expected=sum(row["expected"] for row in rows),
+        present=sum(row["present"] for row in rows),
+        states={state: tuple(days) for state, days in states.items()},
+        duplicates=sum(row["duplicates"] for row in rows),
+        bad_rows=dict(sorted(bad.items())),
+        sources=collections.Counter(row["source"] for row in rows if row["source"] is not None),
+    )
+
+
+def _present(lake: Lake, symbol: str, timeframe: str, sessions: Sessions) -> NDArray[np.int64]:
+    """Return the stored bars of each session's regular hours: int64 [n_sessions]."""
+    days = as_dates(sessions)
+    bars = lake.read(symbol, timeframe, days[0], days[-1], ["ts"])
+    index = session_index(sessions, bars["ts"].cast(pa.int64()).to_numpy())
+    return np.bincount(index[index >= 0], minlength=len(days))
+
+
+def _some(dates: Sequence[dt.date]) -> str:
+    """Return dates as text, neighbours left out where there are many."""
+    if len(dates) <= 6:
+        return ", ".join(map(str, dates))
+    return f"{', '.join(map(str, dates[:3]))}, ..., {dates[-1]}"

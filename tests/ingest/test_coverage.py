@@ -1,0 +1,94 @@
+import datetime as dt
+import json
+import shutil
+
+import pytest
+
+from sweep.ingest.backfill import BackfillSpec, backfill
+from sweep.ingest.coverage import ROWS, coverage_report
+from tests.ingest.day_files import STOCK_HEADER, minute_lines, put, stock_line
+
+WEDNESDAY, HALF_DAY, FRIDAY = (dt.date(2014, 12, day) for day in (23, 24, 26))
+
+
+@pytest.fixture
+def market(tmp_path):
+    root = tmp_path / "vendor"
+    put(root, WEDNESDAY, [STOCK_HEADER, *minute_lines("SPY", WEDNESDAY)])
+    short = [*minute_lines("SPY", HALF_DAY, 200), *minute_lines("QQQ", HALF_DAY, 210)]
+    twice = stock_line("SPY", HALF_DAY, "09:30", volume="1")
+    bad = "SPY,1,1,1,1,-1,0,0"
+    put(root, HALF_DAY, [STOCK_HEADER, *short, twice, bad])
+    return root
+
+
+@pytest.fixture
+def store(market, tmp_path):
+    order = BackfillSpec(
+        market, tmp_path / "store", ("SPY", "QQQ"), WEDNESDAY, FRIDAY, timeframes=("1m", "1h")
+    )
+    assert backfill(order).ok
+    return tmp_path / "store"
+
+
+def test_rows_by_symbol_timeframe_and_session(store):
+    report = coverage_report(store, timeframes=("1m", "60m"))
+    assert (report.first, report.last) == (WEDNESDAY, FRIDAY)
+    assert report.rows.schema == ROWS
+    rows = {
+        (row["symbol"], row["timeframe"], row["session"]): row for row in report.rows.to_pylist()
+    }
+    assert len(rows) == 12
+    half = rows["SPY", "1m", HALF_DAY]
+    assert (half["expected"], half["present"], half["state"]) == (210, 200, "complete")
+    assert (half["duplicates"], json.loads(half["bad_rows"])) == (1, {"low_not_positive": 1})
+    assert rows["SPY", "1h", HALF_DAY]["expected"] == rows["SPY", "1h", HALF_DAY]["present"] == 4
+    assert rows["SPY", "1h", WEDNESDAY]["expected"] == 7
+    missing = rows["SPY", "1m", FRIDAY]
+    assert (missing["state"], missing["key"]) == ("absent_at_vendor", None)
+    unlisted = rows["QQQ", "1m", WEDNESDAY]
+    assert unlisted["state"] == "absent_at_vendor"
+    assert unlisted["key"].endswith("2014-12-23.csv.gz")
+
+
+def test_a_missing_minute_is_no_fault_and_a_missing_session_is_one(store):
+    report = coverage_report(store, symbols=("SPY",), timeframes=("1m", "1h"))
+    assert report.faults() == ["SPY: 1 of 3 sessions absent at the vendor (2014-12-26)"]
+    first = report.series[0]
+    assert (first.expected, first.present, first.duplicates) == (990, 590, 1)
+    assert first.bad_rows == {"low_not_positive": 1}
+    assert first.sources == {"flatfiles": 3}
+
+
+def test_a_session_never_fetched_is_a_hole(store):
+    report = coverage_report(store, symbols=("SPY",), last=dt.date(2014, 12, 31))
+    assert any("3 of 6 sessions never fetched" in text for text in report.faults())
+    other = coverage_report(store, symbols=("IWM",), first=WEDNESDAY, last=WEDNESDAY)
+    assert other.faults() == [
+        "IWM: 1 of 1 sessions never fetched; run the backfill for them (2014-12-23)"
+    ]
+
+
+def test_replaced_and_late_files_are_noticed(store, market):
+    put(market, FRIDAY, [STOCK_HEADER, *minute_lines("SPY", FRIDAY)])
+    put(market, WEDNESDAY, [STOCK_HEADER, *minute_lines("SPY", WEDNESDAY, 100)])
+    report = coverage_report(store, symbols=("SPY",), source_root=market)
+    assert any("2 of 3 sessions of which the vendor has another" in t for t in report.faults())
+
+
+def test_lost_bars_and_unbuilt_timeframes_are_noticed(store):
+    texts = coverage_report(store, symbols=("SPY",), timeframes=("1m", "5m")).faults()
+    assert any("SPY 5m: 2 of 3 sessions not built" in text for text in texts)
+    shutil.rmtree(store / "bars/timeframe=1m/symbol=SPY")
+    texts = coverage_report(store, symbols=("SPY",)).faults()
+    assert any("2 of 3 sessions not in the store as recorded" in text for text in texts)
+
+
+def test_an_empty_store_says_what_to_do(tmp_path):
+    with pytest.raises(ValueError, match=r"No data found: .*python -m jobs.backfill"):
+        coverage_report(tmp_path)
+
+
+def test_a_range_without_session_is_refused(store):
+    with pytest.raises(ValueError, match="no exchange session from 2014-12-25"):
+        coverage_report(store, first=dt.date(2014, 12, 25), last=dt.date(2014, 12, 25))
