@@ -194,6 +194,35 @@ def _first_at(fills: FillBars, first: Int, last: Int, length: Int) -> Int:
     return table
 
 
+def _pick(
+    detector: Detector,
+    data: SymbolData,
+    bounds: Bounds,
+    variants: Sequence[Variant],
+    allowed: NDArray[np.bool_],
+) -> tuple[Int, Float, NDArray[np.int8]]:
+    """Pick the allowed bars that the loosest set of any variant takes.
+
+    Returns
+    -------
+    tuple
+        Rows int64 [n], turned columns float64 [variants, tests + 1, n], side int8 [n].
+    """
+    loosest = _loosest(detector, bounds)[:, np.newaxis]
+    wanted = np.zeros(len(data.features), np.bool_)
+    for variant in variants:
+        wanted |= (_columns_of(detector, data, variant)[0] >= loosest).all(axis=0)
+    rows = np.flatnonzero(wanted & allowed)
+    tests = np.empty((len(variants), len(loosest), len(rows)))
+    side = np.full(len(rows), detector.side, np.int8)
+    for v, variant in enumerate(variants):
+        matrix, columns = _columns_of(detector, data, variant)
+        tests[v] = matrix[:, rows]
+        if columns.side is not None:
+            side = columns.side[rows]
+    return rows, tests, side
+
+
 def build_candidates(
     detector: Detector,
     data: SymbolData,
@@ -225,22 +254,9 @@ def build_candidates(
         Sorted by time.
     """
     bars, sessions = data.features.bars, data.sessions
-    loosest = _loosest(detector, bounds)[:, np.newaxis]
-    allowed = axis[bars.session] >= 0
-    wanted = np.zeros(len(bars), np.bool_)
-    for variant in variants:
-        wanted |= (_columns_of(detector, data, variant)[0] >= loosest).all(axis=0)
-    rows = np.flatnonzero(wanted & allowed)
-    tests = np.empty((len(variants), len(loosest), len(rows)))
-    side = np.full(len(rows), detector.side, np.int8)
-    for v, variant in enumerate(variants):
-        matrix, columns = _columns_of(detector, data, variant)
-        tests[v] = matrix[:, rows]
-        if columns.side is not None:
-            side = columns.side[rows]
+    rows, tests, side = _pick(detector, data, bounds, variants, axis[bars.session] >= 0)
     varies = (tests.view(np.int64) != tests[:1].view(np.int64)).any(axis=(0, 2))
     varies[-1] = True  # the score has one place, whatever the variants
-
     fill_bars = data.fill_bars(fills.timeframe)
     used, place = np.unique(bars.session[rows], return_inverse=True)
     begin = np.searchsorted(fill_bars.session, used, "left")
