@@ -171,17 +171,21 @@ def _run(
     records: tuple[Records, Records],
     fills: FillBars,
     terms: Terms,
+    in_parts: bool | None,
     thresholds: Float,
     variant: Int,
     exits: Float,
     out: Output,
 ) -> int:
-    """Run every set over one symbol's candidates; returns the number of trades recorded."""
+    """Run every set over one symbol's candidates; returns the number of trades recorded.
+
+    `in_parts` is None where orders fill whole: the compiler then leaves the other branch out,
+    which halves the time to compile.
+    """
     adverse, favourable = records
     n = len(candidates.row)
     passes = np.empty(n, np.bool_)
     recording = len(out.fate) > 0
-    in_parts = terms.participation > 0.0 or terms.impact > 0.0
     count = 0
     for s in range(len(exits)):
         _signals(candidates, variant[s], thresholds[s], passes)
@@ -197,10 +201,10 @@ def _run(
                     out.fate[s, i] = IN_TRADE if row < busy else COOLDOWN
                 continue
             order = _order(candidates, i, exits[s], terms)
-            if in_parts:
-                trade = trade_in_parts(fills, order, terms)
-            else:
+            if in_parts is None:
                 trade = trade_whole(i, adverse, favourable, fills, order, terms)
+            else:
+                trade = trade_in_parts(fills, order, terms)
             if recording:
                 out.fate[s, i] = trade.drop
             if trade.drop != TAKEN:
@@ -266,6 +270,7 @@ def evaluate_block(
             (table.adverse, table.favourable),
             table.fills,
             table.terms,
+            True if table.terms.participation > 0 or table.terms.impact > 0 else None,
             thresholds,
             variant,
             exits,

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import naive
+import numba
 import numpy as np
 import pytest
 from engine.market import Shape, breakout_market
@@ -145,7 +146,11 @@ def assert_same_trades(result, expected):
             assert ours[name][k] == pytest.approx(value, rel=1e-9, abs=1e-9), (name, k)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = 12 if numba.config.DISABLE_JIT else 60
+
+
+@pytest.mark.plain_python
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),
     name=st.sampled_from(["breakout_bullish", "breakout_bearish"]),
