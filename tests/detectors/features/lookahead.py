@@ -11,8 +11,8 @@ from tests.detectors.features.walks import take
 def lookahead_faults(build, minutes, cuts, *, limit=5):
     """List how closed bars change when later minutes are cut off, made noise or made unknown.
 
-    `build(minutes)` returns a feature table. A bar is closed at a cut when it ends at or before it;
-    its values and reasons must be the same to the last bit. Stops after `limit` complaints.
+    `build(minutes)` returns a feature table. A bar that ends at or before the cut is closed: its
+    values and reasons must be the same to the last bit. Stops after `limit` complaints.
     """
     full = build(minutes)
     noise, unknown = spoil(minutes, noise=True), spoil(minutes, noise=False)
