@@ -129,7 +129,8 @@ def significant(values: Float, digits: int = _SAMPLED_DIGITS) -> Float:
     places = np.minimum(digits - 1 - exponent, _MOST_PLACES).astype(np.int64)
     scale = 10.0 ** np.abs(places)
     rounded = np.rint(np.where(places >= 0, values * scale, values / scale))
-    return np.where(places >= 0, rounded / scale, rounded * scale)
+    result: Float = np.where(places >= 0, rounded / scale, rounded * scale)
+    return result
 
 
 def _stepped(low: float, high: float, step: float) -> Float:

@@ -56,6 +56,9 @@ class Folds:
         return len(self.folds)
 
 
+NO_FOLDS = Folds("none", (), np.empty((0, 0), np.int64))
+
+
 def holdout_sessions(n: int, settings: HoldoutSettings) -> int:
     """Return how many of the last sessions are held out.
 
@@ -95,7 +98,7 @@ def make_folds(n: int, settings: FoldSettings) -> Folds:
     if n < 1:
         raise ValueError("there is no session to test on; take more days")
     if settings.kind == "none":
-        return Folds("none", (), np.empty((0, 0), np.int64))
+        return NO_FOLDS
     makers = {"split": _split, "walk_forward": _walk_forward, "combinatorial": _combinatorial}
     if settings.kind not in makers:
         raise ValueError(

@@ -5,6 +5,7 @@ that a run is the same for any number of workers. Proposals are prefix-stable: a
 begins with the sets of a smaller one.
 """
 
+import abc
 import hashlib
 import math
 from collections.abc import Callable
@@ -24,11 +25,9 @@ _MOST_SETS = 2**62
 
 
 class Searcher(Protocol):
-    """Where parameter sets come from."""
+    """Where parameter sets come from; `total` is the number it proposes at most."""
 
-    @property
-    def total(self) -> int:
-        """Return the number of sets that will be proposed at most."""
+    total: int
 
     def ask(self, n: int) -> ParameterSets:
         """Propose at most n sets; none at the end."""
@@ -37,7 +36,32 @@ class Searcher(Protocol):
         """Hear the objective [sets] and constraint violation [sets] of proposed sets."""
 
 
-class RandomSearcher:
+class PoolSearcher(abc.ABC):
+    """A searcher that does not look at results: its proposals are a list, known from the start.
+
+    A worker makes any stretch of the list itself, so that no sets travel to it.
+    """
+
+    def __init__(self, space: Space, total: int) -> None:
+        self._space = space
+        self._position = 0
+        self.total = total
+
+    @abc.abstractmethod
+    def at(self, first: int, count: int) -> ParameterSets:
+        """Return proposals first to first + count - 1."""
+
+    def ask(self, n: int) -> ParameterSets:
+        """Propose the next n sets, fewer at the end."""
+        first, count = self._position, min(n, self.total - self._position)
+        self._position += count
+        return self.at(first, count)
+
+    def tell(self, sets: ParameterSets, objective: Float, violation: Float) -> None:  # noqa: B027
+        """Learn nothing: this is the rule for every pool, not a default to be replaced."""
+
+
+class RandomSearcher(PoolSearcher):
     """Independent draws; set i depends on (seed, detector, i) and each parameter's own range.
 
     Every parameter has a counter-based stream of its own, so fixing one leaves the draws of the
@@ -45,22 +69,15 @@ class RandomSearcher:
     """
 
     def __init__(self, space: Space, settings: SearchSettings) -> None:
-        self._space = space
+        super().__init__(space, settings.budget)
         self._seed = settings.seed
-        self._position = 0
-        self.total = settings.budget
 
-    def ask(self, n: int) -> ParameterSets:
-        """Propose the next n draws."""
-        first, count = self._position, min(n, self.total - self._position)
-        self._position += count
+    def at(self, first: int, count: int) -> ParameterSets:
+        """Return draws first to first + count - 1."""
         columns = {
             d.name: d.from_unit(self._draws(d.name, first, count)) for d in self._space.searched
         }
         return self._space.sets(columns, count)
-
-    def tell(self, sets: ParameterSets, objective: Float, violation: Float) -> None:
-        """Learn nothing."""
 
     def _draws(self, name: str, first: int, count: int) -> Float:
         text = f"{self._seed}/{self._space.detector.name}/{name}"
@@ -70,7 +87,7 @@ class RandomSearcher:
         return np.random.Generator(bits).random(count + skipped)[skipped:]
 
 
-class GridSearcher:
+class GridSearcher(PoolSearcher):
     """The Cartesian product of all values, never held whole.
 
     A budget below the size of the grid takes the first sets of a seeded shuffled order, so that
@@ -79,7 +96,6 @@ class GridSearcher:
     """
 
     def __init__(self, space: Space, settings: SearchSettings) -> None:
-        self._space = space
         own = {p.name for p in space.detector.parameters}
         self._axes = tuple(
             (d, d.values(settings.grid_points))
@@ -91,28 +107,22 @@ class GridSearcher:
                 f"the grid of {space.detector.name} has {self.size:.2g} sets, more than can be "
                 f"counted; narrow ranges, lower search.grid_points, or take search=random"
             )
-        self.total = min(self.size, settings.budget)
+        super().__init__(space, min(self.size, settings.budget))
         self.cut = self.total < self.size
         self._order: Callable[[NDArray[np.uint64]], NDArray[np.uint64]] = (
             _shuffled(self.size, f"{settings.seed}/{space.detector.name}")
             if self.cut
             else lambda index: index
         )
-        self._position = 0
 
-    def ask(self, n: int) -> ParameterSets:
-        """Propose the next n points."""
-        first, count = self._position, min(n, self.total - self._position)
-        self._position += count
+    def at(self, first: int, count: int) -> ParameterSets:
+        """Return points first to first + count - 1 of the order."""
         left = self._order(np.arange(first, first + count, dtype=np.uint64))
         columns = {}
         for dimension, values in reversed(self._axes):
             left, digit = np.divmod(left, np.uint64(len(values)))
             columns[dimension.name] = values[digit.astype(np.int64)]
         return self._space.sets(columns, count)
-
-    def tell(self, sets: ParameterSets, objective: Float, violation: Float) -> None:
-        """Learn nothing."""
 
 
 def grid_size(space: Space, points: int) -> int:
@@ -148,7 +158,7 @@ def _shuffled(size: int, seed: str) -> Callable[[NDArray[np.uint64]], NDArray[np
     return order
 
 
-def make_searcher(space: Space, settings: SearchSettings) -> Searcher:
+def make_searcher(space: Space, settings: SearchSettings) -> PoolSearcher:
     """Return the searcher of one detector."""
     if settings.kind == "grid":
         return GridSearcher(space, settings)

@@ -165,8 +165,10 @@ class SweepSpec:
         and `exit`, in this order of precedence. What no section names takes its default range.
     search, folds, holdout, execution, results
         See their classes.
+    store
+        SQL store that mirrors the tables.
     asset_class_override
-        True: run detectors on symbols of foreign asset classes too.
+        Asset class that every detector accepts, None = only its own.
     config
         Resolved configuration without secrets, kept in `sweep.json` as it is.
     """
@@ -187,7 +189,8 @@ class SweepSpec:
     holdout: HoldoutSettings = dataclasses.field(default_factory=HoldoutSettings)
     execution: ExecutionSettings = dataclasses.field(default_factory=ExecutionSettings)
     results: ResultSettings = dataclasses.field(default_factory=ResultSettings)
-    asset_class_override: bool = False
+    store: Literal["sqlite", "postgres"] = "sqlite"
+    asset_class_override: str | None = None
     config: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
@@ -228,7 +231,9 @@ class SweepOutcome:
     evaluated
         Sets evaluated by this run; 0 where everything was there already.
     notes
-        Sentences for the user: rows not evaluable, cut grids, short data.
+        Sentences for the user: rows not evaluable, cut grids, short data, a store that is away.
+    reason
+        Why it is not done, empty where it is.
     """
 
     sweep_id: str
@@ -238,3 +243,4 @@ class SweepOutcome:
     failed: int
     evaluated: int
     notes: tuple[str, ...] = ()
+    reason: str = ""

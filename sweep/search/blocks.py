@@ -1,0 +1,105 @@
+"""Cut the sets that are left to evaluate into blocks of a sensible length. Pure.
+
+A block is a Tune trial: long enough that Ray's share is small, short enough that a kill loses
+little and the last blocks end together.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIRST_SETS = 64
+TARGET_S = 2.0
+LEAST_S = 0.2
+MOST_CELLS = 8_000_000  # sets x sessions of a block: 64 MB of daily results
+MOST_RANGES = 2_000
+_TAIL = 3  # blocks per worker that what is left should make
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Proposals of one detector that are evaluated together.
+
+    Attributes
+    ----------
+    detector
+        Name.
+    ranges
+        `[first, after)` positions among its proposals.
+    """
+
+    detector: str
+    ranges: tuple[tuple[int, int], ...]
+
+    def __len__(self) -> int:
+        """Return the number of sets."""
+        return sum(after - first for first, after in self.ranges)
+
+
+class BlockQueue:
+    """Hands out blocks, one detector after the other.
+
+    Parameters
+    ----------
+    pending
+        detector -> int64 rising positions of the proposals to evaluate.
+    n_sessions
+        Length of the session axis; bounds the memory of a block.
+    workers
+        Blocks that run at a time.
+    block_size
+        Sets per block, None to measure.
+    """
+
+    def __init__(
+        self,
+        pending: Mapping[str, NDArray[np.int64]],
+        *,
+        n_sessions: int,
+        workers: int,
+        block_size: int | None,
+    ) -> None:
+        self._pending = {name: positions for name, positions in pending.items() if len(positions)}
+        self._taken = dict.fromkeys(self._pending, 0)
+        self._seconds_per_set: dict[str, float] = {}
+        self._most = max(1, MOST_CELLS // max(1, n_sessions))
+        self._workers = workers
+        self._block_size = block_size
+
+    def take(self) -> Block | None:
+        """Return the next block, None when nothing is left."""
+        for name, positions in self._pending.items():
+            start = self._taken[name]
+            if start < len(positions):
+                ranges = _runs(positions[start : start + self._size(name)])
+                block = Block(name, tuple(ranges[:MOST_RANGES]))
+                self._taken[name] += len(block)
+                return block
+        return None
+
+    def measured(self, detector: str, sets: int, seconds: float) -> None:
+        """Hear how long a block took in the engine."""
+        if sets:
+            self._seconds_per_set[detector] = max(seconds / sets, 1e-9)
+
+    def _size(self, name: str) -> int:
+        if self._block_size is not None:
+            return self._block_size
+        if name not in self._seconds_per_set:
+            return FIRST_SETS
+        each = self._seconds_per_set[name]
+        left = len(self._pending[name]) - self._taken[name]
+        fair = math.ceil(left / (self._workers * _TAIL))
+        wanted = min(TARGET_S / each, max(fair, LEAST_S / each))
+        return max(1, min(math.ceil(wanted), self._most))
+
+
+def _runs(positions: NDArray[np.int64]) -> Sequence[tuple[int, int]]:
+    """Return rising positions as ranges."""
+    breaks = np.flatnonzero(np.diff(positions) != 1) + 1
+    starts = positions[np.concatenate([[0], breaks])]
+    ends = positions[np.concatenate([breaks - 1, [len(positions) - 1]])] + 1
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))

@@ -1,0 +1,104 @@
+"""Choose parameter sets by plateau, inside the folds; a choice sees in-sample values only. Pure.
+
+The set of fold k is the feasible one with the best plateau score in its in-sample window; the
+final set follows the same rule with the median of its in-sample values over the folds.
+"""
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bars import Float
+from sweep.evidence.plateau import plateau_score_nearest
+from sweep.search.identity import Keys
+
+MOST_SETS = 50_000
+"""Sets a choice is made among; of more, those with the smallest keys, which is a fair sample."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InSample:
+    """What a selector may know of n sets, sorted by key.
+
+    Attributes
+    ----------
+    keys
+        uint64 [n].
+    parameters
+        float64 [n, parameters].
+    objective, violation
+        float64 [n, folds]; without folds one column for all sessions outside the hold-out.
+    trades
+        int64 [n, folds].
+    """
+
+    keys: Keys
+    parameters: Float
+    objective: Float
+    violation: Float
+    trades: NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """Rows of the chosen sets.
+
+    Attributes
+    ----------
+    final
+        Row, None where no set is feasible.
+    folds
+        One row or None per fold.
+    """
+
+    final: int | None
+    folds: tuple[int | None, ...]
+
+
+def choose(known: InSample, *, feasible: NDArray[np.bool_], with_folds: bool) -> Chosen:
+    """Choose a set per fold and a final one.
+
+    Parameters
+    ----------
+    known
+        In-sample values.
+    feasible
+        bool [n], the set keeps all constraints outside the hold-out; binds the final set only.
+    with_folds
+        False where the columns of `known` are no folds.
+    """
+    if len(known.keys) > MOST_SETS:
+        known = InSample(
+            known.keys[:MOST_SETS],
+            known.parameters[:MOST_SETS],
+            known.objective[:MOST_SETS],
+            known.violation[:MOST_SETS],
+            known.trades[:MOST_SETS],
+        )
+        feasible = feasible[:MOST_SETS]
+    # A set without trades has a mean of 0 by default; it says nothing about its neighbours.
+    values = np.where((known.trades > 0) & np.isfinite(known.objective), known.objective, np.nan)
+    folds = range(values.shape[1]) if with_folds else ()
+    return Chosen(
+        _best(known.parameters, median_over_folds(values), feasible),
+        tuple(_best(known.parameters, values[:, k], known.violation[:, k] == 0) for k in folds),
+    )
+
+
+def median_over_folds(values: Float) -> Float:
+    """Return the median of each row; NaN where half of the folds or more have no value."""
+    present = (~np.isnan(values)).sum(axis=1)
+    out = np.full(len(values), np.nan)
+    enough = 2 * present > values.shape[1]
+    out[enough] = np.nanmedian(values[enough], axis=1)
+    return out
+
+
+def _best(parameters: Float, objective: Float, feasible: NDArray[np.bool_]) -> int | None:
+    """Return the feasible row of the best plateau score, the first of equals."""
+    usable = feasible & ~np.isnan(objective)
+    if not usable.any():
+        return None
+    scores = plateau_score_nearest(parameters, objective).scores
+    return int(np.argmax(np.where(usable, scores, -np.inf)))

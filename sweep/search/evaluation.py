@@ -1,0 +1,273 @@
+"""Evaluate a block of proposals of one detector to rows of a table. Pure; runs in the workers."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from detectors.bars import Float
+from detectors.contract import Detector
+from sweep.engine.block import BlockResult, evaluate_block
+from sweep.engine.candidates import CandidateTable
+from sweep.engine.metrics import empty_sums, metrics_of
+from sweep.engine.sets import ParameterSets
+from sweep.engine.trade_table import trade_columns
+from sweep.search.folds import Fold
+from sweep.search.identity import Keys, set_ids, set_keys
+from sweep.search.objective import (
+    Constraint,
+    Objective,
+    read_constraint,
+    read_objective,
+    series_metrics,
+    total_violation,
+)
+from sweep.search.searchers import PoolSearcher, make_searcher
+from sweep.search.spaces import Space, invalid_reasons
+from sweep.search.spec import SearchSettings
+
+Ranges = Sequence[Sequence[int]]
+Evaluate = Callable[..., BlockResult]
+
+_TEXT_LENGTH = 300
+_TRADE_CELLS = 500_000  # sets x candidates of one recording pass, 14 numbers each
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a worker needs to know of one detector, apart from its candidate tables.
+
+    Attributes
+    ----------
+    space, search
+        Where its proposals come from.
+    columns
+        int64, columns of the sweep's axis that are the detector's axis.
+    n_sessions
+        Length of the sweep's axis.
+    folds
+        Positions on the detector's axis.
+    record_trades
+        Keep every trade of every set.
+    """
+
+    space: Space
+    search: SearchSettings
+    columns: NDArray[np.int64]
+    n_sessions: int
+    folds: tuple[Fold, ...]
+    record_trades: bool = False
+
+    @property
+    def detector(self) -> Detector:
+        """Return the detector."""
+        return self.space.detector
+
+    @property
+    def objective(self) -> Objective:
+        """Return the objective."""
+        return read_objective(self.search.objective)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Return the constraints."""
+        return tuple(read_constraint(text) for text in self.search.constraints)
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockRows:
+    """Rows of one block.
+
+    Attributes
+    ----------
+    keys
+        uint64 [sets].
+    sets
+        One row per set: key, status (`ok`, `invalid`, `failed`), text, `param.*`, metrics, what
+        each fold sees, daily net R on the sweep's axis.
+    trades
+        All trades where they are kept, else None.
+    failed
+        Number of failed sets.
+    seconds
+        Time in the engine.
+    """
+
+    keys: Keys
+    sets: pa.Table
+    trades: pa.Table | None
+    failed: int
+    seconds: float
+
+
+def proposals(searcher: PoolSearcher, ranges: Ranges) -> ParameterSets:
+    """Return the proposals of some ranges of positions, `[first, after)` each."""
+    parts = [searcher.at(first, after - first) for first, after in ranges]
+    names = parts[0].values
+    return ParameterSets({n: np.concatenate([p.values[n] for p in parts]) for n in names})
+
+
+def evaluate_ranges(
+    task: Task,
+    tables: Sequence[CandidateTable],
+    ranges: Ranges,
+    *,
+    evaluate: Evaluate = evaluate_block,
+) -> BlockRows:
+    """Evaluate the proposals of some ranges of positions.
+
+    A set that makes the engine raise is found by halving the block, recorded with its text, and
+    costs no other set its result.
+    """
+    sets = proposals(make_searcher(task.space, task.search), ranges)
+    n = len(sets)
+    status = np.full(n, "ok", dtype=object)
+    text = np.full(n, None, dtype=object)
+    for mask, reason in invalid_reasons(task.detector, sets):
+        text[mask & (status == "ok")] = reason
+        status[mask] = "invalid"
+    begun = time.perf_counter()
+    # Begun with no sets at all, so that a block without a good one has the same columns.
+    good = [(np.empty(0, np.int64), _nothing(task))]
+    pending = [np.flatnonzero(status == "ok")]
+    while pending:
+        rows = pending.pop()
+        if len(rows) == 0:
+            continue
+        try:
+            good.append((rows, evaluate(task.detector, tables, sets.take(rows))))
+        except Exception as error:  # noqa: BLE001 - the boundary at which a set may fail
+            if len(rows) > 1:
+                pending += [rows[: len(rows) // 2], rows[len(rows) // 2 :]]
+                continue
+            status[rows] = "failed"
+            text[rows] = f"{type(error).__name__}: {error}"[:_TEXT_LENGTH]
+    seconds = time.perf_counter() - begun
+    keys = set_keys(task.detector, sets)
+    table = _rows_table(task, keys, sets, status, text, good)
+    trades = None
+    if task.record_trades:
+        done = np.concatenate([rows for rows, _ in good])
+        trades = _all_trades(task, tables, sets.take(done), keys[done])
+    return BlockRows(keys, table, trades, int((status == "failed").sum()), seconds)
+
+
+def _rows_table(
+    task: Task,
+    keys: Keys,
+    sets: ParameterSets,
+    status: NDArray[np.object_],
+    text: NDArray[np.object_],
+    good: Sequence[tuple[NDArray[np.int64], BlockResult]],
+) -> pa.Table:
+    """Return the rows of a block, sorted by key."""
+    n = len(keys)
+    columns: dict[str, pa.Array] = {
+        "key": pa.array(keys),
+        "status": pa.array(status, pa.string()),
+        "text": pa.array(text, pa.string()),
+    }
+    for name, values in sets.values.items():
+        columns[f"param.{name}"] = pa.array(np.ascontiguousarray(values))
+    rows = np.concatenate([found for found, _ in good])
+    for name in good[0][1].metrics:
+        column = np.concatenate([result.metrics[name] for _, result in good])
+        columns[name] = _spread(column, rows, n)
+    daily = np.concatenate([result.daily for _, result in good])
+    counts = np.concatenate([result.daily_trades for _, result in good])
+    for name, values in _fold_columns(task, daily, counts).items():
+        columns[name] = _spread(values, rows, n)
+    on_axis = np.full((len(rows), task.n_sessions), np.nan, np.float32)
+    on_axis[:, task.columns] = daily
+    columns["r"] = _spread(on_axis, rows, n)
+    return pa.table(columns).take(np.argsort(keys, kind="stable"))
+
+
+def _nothing(task: Task) -> BlockResult:
+    daily, counts = np.zeros((0, len(task.columns))), np.zeros((0, len(task.columns)), np.int32)
+    return BlockResult(metrics_of(empty_sums(0), daily, counts, 1), daily, counts)
+
+
+def _fold_columns(task: Task, daily: Float, counts: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
+    """Return what each fold sees of each set: [sets, folds] in-sample values, out-of-sample mean.
+
+    A selector is handed the in-sample columns only.
+    """
+    if not task.folds:
+        return {}
+    shape = (len(daily), len(task.folds))
+    found: dict[str, NDArray[Any]] = {
+        "fold_objective": np.empty(shape),
+        "fold_violation": np.empty(shape),
+        "fold_trades": np.empty(shape, np.int64),
+        "fold_out_mean": np.empty(shape),
+        "fold_out_trades": np.empty(shape, np.int64),
+    }
+    for k, fold in enumerate(task.folds):
+        inside = series_metrics(daily, counts, fold.in_sample)
+        outside = series_metrics(daily, counts, fold.out_of_sample)
+        share = len(fold.in_sample) / daily.shape[1]
+        found["fold_objective"][:, k] = task.objective.of(inside)
+        found["fold_violation"][:, k] = total_violation(task.constraints, inside, share)
+        found["fold_trades"][:, k] = inside["trades"]
+        found["fold_out_mean"][:, k] = outside["daily_mean_r"]
+        found["fold_out_trades"][:, k] = outside["trades"]
+    return found
+
+
+def _spread(values: NDArray[Any], rows: NDArray[np.int64], n: int) -> pa.Array:
+    """Return a column of n rows with `values` at `rows` and null elsewhere; NaN is null too."""
+    place = np.full(n, -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    indices = pa.array(place, mask=place < 0)
+    if values.ndim == 2:
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+        return lists.take(indices)
+    return pa.array(values, from_pandas=True).take(indices)
+
+
+def _all_trades(
+    task: Task, tables: Sequence[CandidateTable], sets: ParameterSets, keys: Keys
+) -> pa.Table | None:
+    """Return the trades of evaluated sets, recorded a few sets at a time to bound memory."""
+    most = max(1, _TRADE_CELLS // max(1, *(len(table) for table in tables)))
+    found = []
+    for start in range(0, len(sets), most):
+        rows = np.arange(start, min(start + most, len(sets)))
+        result = evaluate_block(task.detector, tables, sets.take(rows), trades=True)
+        ids = set_ids(keys[rows])
+        found += [
+            pa.table(trade_columns(task.detector.name, one, ids), schema=TRADES)
+            for one in result.trades
+        ]
+    return pa.concat_tables(found) if found else None
+
+
+_INSTANT = pa.timestamp("ns", tz="UTC")
+TRADES = pa.schema(
+    [
+        ("set_id", pa.string()),
+        ("detector", pa.string()),
+        ("symbol", pa.string()),
+        ("side", pa.int8()),
+        ("signal_ts", _INSTANT),
+        ("entry_ts", _INSTANT),
+        ("entry_price", pa.float64()),
+        ("stop", pa.float64()),
+        ("target", pa.float64()),
+        ("exit_ts", _INSTANT),
+        ("exit_price", pa.float64()),
+        ("exit_reason", pa.string()),
+        ("quantity", pa.float64()),
+        ("r_gross", pa.float64()),
+        ("r_net", pa.float64()),
+        ("score", pa.float64()),
+        ("ambiguous", pa.bool_()),
+        ("bars_held", pa.int64()),
+    ]
+)
+"""`trades.parquet` (DESIGN.md 5)."""

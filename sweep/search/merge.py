@@ -1,0 +1,252 @@
+"""Make the tables of a results folder out of the parts of its blocks."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from detectors.bars import Float
+from sweep.engine.sets import all_parameters
+from sweep.search.choose import Chosen, InSample, choose
+from sweep.search.evaluation import Task
+from sweep.search.identity import Keys, set_ids
+from sweep.search.objective import DIRECTIONS, ranking, total_violation
+from sweep.search.plan import DetectorPlan
+from sweep.store.results import DAILY, DAILY_ROWS, FOLD_SCORES, PARAMETER_SETS, Results
+
+_FOLD_ROWS = 65_536
+_FOLD_COLUMNS = (
+    "fold_objective",
+    "fold_violation",
+    "fold_trades",
+    "fold_out_mean",
+    "fold_out_trades",
+)
+FOLD_SCHEMA = pa.schema(
+    [
+        ("detector", pa.string()),
+        ("set_id", pa.string()),
+        ("fold", pa.int32()),
+        ("in_sample_objective", pa.float64()),
+        ("in_sample_violation", pa.float64()),
+        ("trades", pa.int64()),
+        ("out_of_sample_mean_r", pa.float64()),
+        ("out_of_sample_trades", pa.int64()),
+    ]
+)
+"""`fold_scores.parquet`; `trades` are those in sample."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Merged:
+    """Tables of one detector.
+
+    Attributes
+    ----------
+    keys
+        uint64 [sets], rising.
+    sets
+        Rows of `parameter_sets.parquet`.
+    values
+        parameter -> float64 [sets].
+    chosen
+        Rows of the chosen sets.
+    """
+
+    keys: Keys
+    sets: pa.Table
+    values: Mapping[str, Float]
+    chosen: Chosen
+
+
+def merge_detector(plan: DetectorPlan, task: Task, results: Results) -> Merged | None:
+    """Rank and choose among the finished sets of a detector; None where there are none."""
+    names = [f"param.{p.name}" for p in all_parameters(plan.detector)]
+    metrics = [*DIRECTIONS, *_exit_names(plan, results)]
+    folds = list(_FOLD_COLUMNS) if len(plan.folds) else []
+    table = results.read_parts(
+        plan.detector.name, ["key", "status", "text", *names, *metrics, *folds]
+    )
+    if table is None:
+        return None
+    keys = table["key"].to_numpy()
+    evaluated = np.array(table["status"].to_pylist(), dtype=object) == "ok"
+    measured = {name: _floats(table, name) for name in metrics}
+    objective = task.objective.of(measured)
+    violation = np.where(evaluated, total_violation(task.constraints, measured), np.nan)
+    status = np.array(table["status"].to_pylist(), dtype=object)
+    status[evaluated & (violation > 0)] = "infeasible"
+    rank = np.zeros(len(keys), np.int64)
+    rows = np.flatnonzero(evaluated)
+    rank[rows[ranking(objective[rows], violation[rows], keys[rows])]] = np.arange(len(rows)) + 1
+    columns = {
+        "detector": pa.array([plan.detector.name] * len(keys)),
+        "set_id": pa.array(set_ids(keys)),
+        "status": pa.array(status, pa.string()),
+        "text": table["text"],
+        "rank": pa.array(rank, mask=~evaluated),
+        "objective": pa.array(objective, from_pandas=True),
+        "violation": pa.array(
+            np.where(np.isfinite(violation), violation, np.nan), from_pandas=True
+        ),
+    }
+    columns |= {name: table[name] for name in [*names, *metrics]}
+    values = {name.removeprefix("param."): _floats(table, name) for name in names}
+    chosen = _choose(plan, table, evaluated, values, objective, violation)
+    return Merged(keys, pa.table(columns), values, chosen)
+
+
+def _exit_names(plan: DetectorPlan, results: Results) -> list[str]:
+    """Return the columns that count exits by reason, as the engine named them."""
+    first = results.parts(plan.detector.name)[:1]
+    return [n for file in first for n in pq.read_schema(file).names if n.startswith("exits_")]
+
+
+def _floats(table: pa.Table, name: str) -> Float:
+    return np.asarray(table[name].cast(pa.float64()).to_numpy(), np.float64)
+
+
+def _matrix(
+    table: pa.Table, name: str, rows: NDArray[np.int64], width: int
+) -> NDArray[np.float64]:
+    """Return a fixed-size list column as float64 [rows, width]; null is NaN."""
+    lists = table[name].combine_chunks()
+    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
+    values = lists.take(pa.array(rows)).flatten().cast(pa.float64())
+    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(-1, width)
+
+
+def _choose(
+    plan: DetectorPlan,
+    table: pa.Table,
+    evaluated: NDArray[np.bool_],
+    values: Mapping[str, Float],
+    objective: Float,
+    violation: Float,
+) -> Chosen:
+    """Choose among the evaluated sets; rows of the answer are rows of the table."""
+    rows = np.flatnonzero(evaluated)
+    n_folds = len(plan.folds)
+    if len(rows) == 0:
+        return Chosen(None, (None,) * n_folds)
+    searched = [values[d.name][rows] for d in plan.space.searched]
+    parameters = np.stack(searched, axis=1) if searched else np.zeros((len(rows), 1))
+    if n_folds:
+        seen, broken, trades = (_matrix(table, name, rows, n_folds) for name in _FOLD_COLUMNS[:3])
+    else:
+        seen, broken = objective[rows, np.newaxis], violation[rows, np.newaxis]
+        trades = _floats(table, "trades")[rows, np.newaxis]
+    known = InSample(
+        table["key"].to_numpy()[rows], parameters, seen, broken, trades.astype(np.int64)
+    )
+    found = choose(known, feasible=violation[rows] == 0, with_folds=n_folds > 0)
+    return Chosen(
+        None if found.final is None else int(rows[found.final]),
+        tuple(None if row is None else int(rows[row]) for row in found.folds),
+    )
+
+
+def unjudged_row(plan: DetectorPlan, keys: Keys, values: Mapping[str, float]) -> pa.Table:
+    """Return the one row of a detector that cannot be judged: its configured set."""
+    columns = {
+        "detector": pa.array([plan.detector.name]),
+        "set_id": pa.array(set_ids(keys)),
+        "status": pa.array(["not_evaluable"]),
+        "text": pa.array([plan.reason]),
+    }
+    columns |= {f"param.{name}": pa.array([value]) for name, value in values.items()}
+    return pa.table(columns)
+
+
+def write_sets(results: Results, tables: Sequence[pa.Table]) -> int:
+    """Write `parameter_sets.parquet`; returns the rows. Columns of other detectors are null."""
+    fields: dict[str, pa.Field] = {}
+    for table in tables:
+        for field in table.schema:
+            fields.setdefault(field.name, field)
+    # Parameters first, then what was measured, whichever detector came first.
+    order = sorted(fields, key=lambda name: (_place(name), ""))
+    schema = pa.schema([fields[name] for name in order])
+
+    def completed() -> Iterator[pa.Table]:
+        for table in tables:
+            columns = [
+                table[f.name] if f.name in table.column_names else pa.nulls(len(table), f.type)
+                for f in schema
+            ]
+            yield pa.table(columns, schema=schema)
+
+    return results.write_table(PARAMETER_SETS, completed(), schema)
+
+
+def _place(name: str) -> int:
+    head = ("detector", "set_id", "status", "text", "rank", "objective", "violation")
+    if name in head:
+        return head.index(name)
+    return len(head) + (0 if name.startswith("param.") else 1)
+
+
+def write_fold_scores(results: Results, plans: Sequence[DetectorPlan]) -> None:
+    """Write `fold_scores.parquet`, one row per evaluated set and fold."""
+
+    def pieces() -> Iterator[pa.Table]:
+        for plan in plans:
+            if len(plan.folds):
+                yield from _fold_pieces(plan, results)
+
+    results.write_table(FOLD_SCORES, pieces(), FOLD_SCHEMA)
+
+
+def _fold_pieces(plan: DetectorPlan, results: Results) -> Iterator[pa.Table]:
+    width = len(plan.folds)
+    table = results.read_parts(plan.detector.name, ["key", *_FOLD_COLUMNS])
+    if table is None:
+        return
+    table = table.filter(table["fold_objective"].is_valid())
+    for start in range(0, len(table), _FOLD_ROWS):
+        part = table.slice(start, _FOLD_ROWS)
+        rows = np.arange(len(part))
+        ids = np.repeat(np.array(set_ids(part["key"].to_numpy()), dtype=object), width)
+        seen, broken, trades, out_mean, out_trades = (
+            _matrix(part, name, rows, width).ravel() for name in _FOLD_COLUMNS
+        )
+        yield pa.table(
+            [
+                pa.array([plan.detector.name] * len(ids)),
+                pa.array(ids, pa.string()),
+                pa.array(np.tile(np.arange(width, dtype=np.int32), len(part))),
+                pa.array(seen, from_pandas=True),
+                pa.array(broken, from_pandas=True),
+                pa.array(trades.astype(np.int64)),
+                pa.array(out_mean, from_pandas=True),
+                pa.array(out_trades.astype(np.int64)),
+            ],
+            schema=FOLD_SCHEMA,
+        )
+
+
+def write_daily(
+    results: Results, plans: Sequence[DetectorPlan], merged: Mapping[str, Merged]
+) -> None:
+    """Write `daily/part-*.parquet`, sorted, a bounded number of sets in memory at a time."""
+    results.clear_daily()
+    count = 0
+    for plan in plans:
+        name = plan.detector.name
+        keys = merged[name].keys if name in merged else np.empty(0, np.uint64)
+        for start in range(0, len(keys), DAILY_ROWS):
+            stretch = keys[start : start + DAILY_ROWS]
+            table = results.read_parts(name, ["key", "r"], int(stretch[0]), int(stretch[-1]))
+            if table is None:
+                continue
+            table = table.filter(table["r"].is_valid())
+            columns = {
+                "detector": pa.array([name] * len(table), pa.string()),
+                "set_id": pa.array(set_ids(table["key"].to_numpy()), pa.string()),
+                "r": table["r"],
+            }
+            results.write_table(f"{DAILY}/part-{count:05d}.parquet", [pa.table(columns)])
+            count += 1

@@ -1,0 +1,340 @@
+"""Run a sweep from settings to tables; the same command again does what is missing."""
+
+import contextlib
+import dataclasses
+import datetime as dt
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.search.blocks import BlockQueue
+from sweep.search.chosen_sets import (
+    FullSets,
+    configured_values,
+    evaluate_full,
+    set_id_of,
+    write_funnel,
+    write_trades,
+)
+from sweep.search.document import document, finished, leaderboard, relatives
+from sweep.search.evaluation import Task
+from sweep.search.identity import Keys, digest_of, keys_of, set_keys
+from sweep.search.merge import (
+    Merged,
+    merge_detector,
+    unjudged_row,
+    write_daily,
+    write_fold_scores,
+    write_sets,
+)
+from sweep.search.plan import DetectorPlan, SweepPlan, lake_stamp, make_plan, read_fingerprint
+from sweep.search.searchers import GridSearcher, PoolSearcher, make_searcher
+from sweep.search.spec import Progress, SweepOutcome, SweepSpec
+from sweep.search.trial import Work, build_table, run_trial
+from sweep.search.tuner import Tally, TuneOutcome, Watch, connected, put, remote_call, run_blocks
+from sweep.store.database import Database
+from sweep.store.errors import StoreTerminal, StoreTransient
+from sweep.store.ledger import Ledger
+from sweep.store.results import (
+    FOLD_SCORES,
+    LEADERBOARD,
+    PARAMETER_SETS,
+    SWEEP,
+    TRADES,
+    Results,
+    read_table,
+)
+from sweep.store.sweep_tables import (
+    record_fold_scores,
+    record_parameter_sets,
+    record_sweep,
+    record_trades,
+)
+
+OnProgress = Callable[[Progress], None]
+
+_KEYS_AT_A_TIME = 65_536
+_DATA_CHECK_S = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """Sets of one detector that a command asks for.
+
+    Attributes
+    ----------
+    keys
+        uint64, distinct.
+    pending
+        int64, rising positions of the proposals that no part holds yet.
+    done
+        Sets that parts hold already, of those asked for.
+    """
+
+    keys: Keys
+    pending: NDArray[np.int64]
+    done: int
+
+
+def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> SweepOutcome:
+    """Run a sweep, or what is left of it.
+
+    Parameters
+    ----------
+    spec
+        What to do.
+    on_progress
+        Hears of every finished block and stage, in this process.
+
+    Returns
+    -------
+    SweepOutcome
+        Where the results lie; a finished sweep returns without any work.
+
+    Raises
+    ------
+    ValueError
+        If the settings, data or folds cannot work; nothing was started.
+    OSError
+        If results cannot be written.
+    """
+    tell = on_progress or (lambda _: None)
+    tell(Progress("loading bars and features"))
+    plan = make_plan(spec)
+    results = Results(spec.storage_root, plan.sweep_id)
+    tasks = {one.detector.name: _task(spec, plan, one) for one in plan.judged}
+    searchers = {name: make_searcher(task.space, spec.search) for name, task in tasks.items()}
+    wanted = {name: _wanted(tasks[name], s, results) for name, s in searchers.items()}
+    notes = (*plan.notes, *_grid_notes(searchers), *relatives(plan))
+    before = results.read_json()
+    pending = sum(len(one.pending) for one in wanted.values())
+    command = _command(spec, plan)
+    if before is not None and pending == 0 and finished(before, command):
+        counts = before["counts"]
+        return SweepOutcome(
+            plan.sweep_id, "done", results.path, counts["sets"], counts["failed"], 0, notes
+        )
+    started = dt.datetime.now(dt.UTC)
+    results.write_json(SWEEP, document(plan, "running", command, started=started))
+    outcome = TuneOutcome("done", "", Tally())
+    if pending:
+        outcome = _evaluate(plan, tasks, wanted, tell)
+    return _conclude(plan, results, tasks, wanted, outcome, notes, command, started, tell)
+
+
+def _task(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan) -> Task:
+    return Task(
+        space=one.space,
+        search=spec.search,
+        columns=one.columns,
+        n_sessions=len(plan.dates),
+        folds=one.folds.folds,
+        record_trades=spec.results.trades == "all",
+    )
+
+
+def _command(spec: SweepSpec, plan: SweepPlan) -> str:
+    """Return a hash of what the tables follow from beyond the sweep's identity."""
+    configured = {p.detector.name: configured_values(spec, p.detector) for p in plan.detectors}
+    return digest_of([spec.search.budget, spec.results, configured])[:16]
+
+
+def _wanted(task: Task, searcher: PoolSearcher, results: Results) -> Wanted:
+    """Compare what is asked for with the parts; a set proposed twice is evaluated once."""
+    keys = np.concatenate(
+        [
+            set_keys(
+                task.detector, searcher.at(first, min(_KEYS_AT_A_TIME, searcher.total - first))
+            )
+            for first in range(0, searcher.total, _KEYS_AT_A_TIME)
+        ]
+    )
+    distinct, first = np.unique(keys, return_index=True)
+    table = results.read_parts(task.detector.name, ["key"])
+    known = np.empty(0, np.uint64) if table is None else table["key"].to_numpy()
+    missing = ~np.isin(distinct, known)
+    return Wanted(distinct, np.sort(first[missing]), int((~missing).sum()))
+
+
+def _grid_notes(searchers: dict[str, PoolSearcher]) -> list[str]:
+    return [
+        f"{name}: search.budget takes {searcher.total:,} of the grid's {searcher.size:,} sets, "
+        f"in a shuffled order; a larger budget goes on with it"
+        for name, searcher in searchers.items()
+        if isinstance(searcher, GridSearcher) and searcher.cut
+    ]
+
+
+def _evaluate(
+    plan: SweepPlan,
+    tasks: dict[str, Task],
+    wanted: dict[str, Wanted],
+    tell: OnProgress,
+) -> TuneOutcome:
+    """Evaluate the pending sets on Ray."""
+    spec = plan.spec
+    total = sum(len(one.keys) for one in wanted.values())
+    done = sum(one.done for one in wanted.values())
+    check_data = _data_check(plan)
+
+    def heard(tally: Tally) -> str:
+        tell(Progress("evaluating", done + tally.sets, total, tally.failed))
+        return check_data(_DATA_CHECK_S)
+
+    tell(Progress("starting Ray", done, total))
+    with connected(spec.execution) as workers:
+        tell(Progress("building candidate tables", done, total))
+        work = {
+            one.detector.name: put(_shared(spec, plan, one, tasks[one.detector.name]))
+            for one in plan.judged
+            if len(wanted[one.detector.name].pending)
+        }
+        queue = BlockQueue(
+            {name: wanted[name].pending for name in work},
+            n_sessions=len(plan.dates),
+            workers=workers,
+            block_size=spec.execution.block_size,
+        )
+        watch = Watch(spec.execution.max_failure_rate, heard)
+        tell(Progress("evaluating", done, total))
+        outcome = run_blocks(queue, run_trial, work, workers=workers, watch=watch)
+    changed = check_data(0.0)
+    return TuneOutcome("failed", changed, outcome.tally) if changed else outcome
+
+
+def _shared(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan, task: Task) -> Work:
+    """Start the building of a detector's candidate tables and describe its work."""
+    light = put(dataclasses.replace(one, symbols=()))
+    tables = tuple(
+        remote_call(build_table, light, put(data), spec.fills, spec.costs[data.asset_class])
+        for data in one.symbols
+    )
+    root = str(Path(spec.storage_root).absolute())
+    return Work(task, tables, root, plan.sweep_id)
+
+
+def _data_check(plan: SweepPlan) -> Callable[[float], str]:
+    """Return a function that says whether bars changed since they were read."""
+    names = tuple(plan.fingerprint)
+    seen, looked = lake_stamp(plan.spec, names), time.monotonic()
+
+    def check(every_s: float) -> str:
+        nonlocal seen, looked
+        if time.monotonic() - looked < every_s:
+            return ""
+        looked, stamp = time.monotonic(), lake_stamp(plan.spec, names)
+        if stamp == seen:
+            return ""
+        seen = stamp
+        if read_fingerprint(plan.spec, plan.market) == plan.fingerprint:
+            return ""
+        return "data changed while the sweep ran: new sweep; run the same command again"
+
+    return check
+
+
+def _conclude(
+    plan: SweepPlan,
+    results: Results,
+    tasks: dict[str, Task],
+    wanted: dict[str, Wanted],
+    outcome: TuneOutcome,
+    notes: tuple[str, ...],
+    command: str,
+    started: dt.datetime,
+    tell: OnProgress,
+) -> SweepOutcome:
+    """Write ledger, tables, SQL rows and `sweep.json` of what is finished."""
+    spec = plan.spec
+    total = sum(len(one.keys) for one in wanted.values())
+    tell(Progress("writing tables", total, total, outcome.tally.failed))
+    merged: dict[str, Merged] = {}
+    for one in plan.judged:
+        found = merge_detector(one, tasks[one.detector.name], results)
+        if found is not None:
+            merged[one.detector.name] = found
+    full = [(one, evaluate_full(spec, one, merged.get(one.detector.name))) for one in plan.judged]
+    _record_tries(plan, merged, full)
+    tables = _set_tables(spec, plan, merged)
+    sets = write_sets(results, tables)
+    write_fold_scores(results, plan.judged)
+    write_daily(results, plan.judged, merged)
+    write_trades(spec, results, full)
+    write_funnel(plan, results, full)
+    results.write_text(LEADERBOARD, leaderboard(tables))
+    failed = sum(int(np.sum(np.array(t["status"].to_pylist()) == "failed")) for t in tables)
+    about = document(
+        plan,
+        outcome.status,
+        command,
+        started=started,
+        finished=dt.datetime.now(dt.UTC),
+        counts={"sets": sets, "failed": failed, "evaluated": outcome.tally.sets},
+        merged=merged,
+        full={one.detector.name: found for one, found in full},
+        reason=outcome.reason,
+    )
+    away = _record_in_sql(spec, results, about)
+    about["mirrored"] = not away
+    results.write_json(SWEEP, about)
+    return SweepOutcome(
+        plan.sweep_id,
+        outcome.status,
+        results.path,
+        sets,
+        failed,
+        outcome.tally.sets,
+        (*notes, *away),
+        outcome.reason,
+    )
+
+
+def _set_tables(spec: SweepSpec, plan: SweepPlan, merged: dict[str, Merged]) -> list[Any]:
+    """Return the rows of every detector, sorted by its name."""
+    tables = {name: one.sets for name, one in merged.items()}
+    for one in plan.detectors:
+        if one.reason:
+            values = configured_values(spec, one.detector)
+            keys = keys_of([set_id_of(one.detector, values)])
+            tables[one.detector.name] = unjudged_row(one, keys, values)
+    return [tables[name] for name in sorted(tables)]
+
+
+def _record_tries(
+    plan: SweepPlan, merged: dict[str, Merged], full: list[tuple[DetectorPlan, FullSets]]
+) -> None:
+    """Append every evaluated set, the configured one included, to the trial ledger."""
+    ledger = Ledger(plan.spec.storage_root)
+    for one, sets in full:
+        found = merged.get(one.detector.name)
+        keys = [keys_of(list(sets.values))]
+        if found is not None:
+            tried = np.array(found.sets["status"].to_pylist()) != "invalid"
+            keys.append(found.keys[tried])
+        ledger.append(
+            detector=one.detector.name,
+            revision=one.detector.revision,
+            settings=one.settings,
+            keys=np.concatenate(keys),
+            sessions=plan.sessions(one),
+            sweep=plan.sweep_id,
+        )
+
+
+def _record_in_sql(spec: SweepSpec, results: Results, about: dict[str, Any]) -> list[str]:
+    """Mirror the tables into SQL; a store that is away costs a note, never the sweep."""
+    name = about["sweep_id"]
+    try:
+        with contextlib.closing(Database.open(spec.store, spec.storage_root)) as db:
+            db.upgrade()
+            record_sweep(db, about)
+            record_parameter_sets(db, name, read_table(results.path, PARAMETER_SETS))
+            record_fold_scores(db, name, read_table(results.path, FOLD_SCORES))
+            record_trades(db, name, read_table(results.path, TRADES))
+    except (StoreTransient, StoreTerminal) as error:
+        return [f"not mirrored into SQL, run the same command again: {error}"]
+    return []

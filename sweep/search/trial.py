@@ -1,0 +1,108 @@
+"""The Ray Tune trial: evaluate one block of one detector and write its part."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sweep.engine.block import evaluate_block
+from sweep.engine.candidates import CandidateTable, build_candidates
+from sweep.engine.settings import Costs, FillSettings
+from sweep.engine.symbol_data import SymbolData
+from sweep.search.evaluation import Task, evaluate_ranges
+from sweep.search.identity import block_name
+from sweep.search.plan import DetectorPlan
+from sweep.store.results import Results
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What the trials of one detector share, by reference.
+
+    Attributes
+    ----------
+    task
+        What to evaluate and how it is cut into folds.
+    tables
+        References to the candidate tables, one per symbol.
+    storage_root, sweep_id
+        Where parts go.
+    """
+
+    task: Task
+    tables: tuple[Any, ...]
+    storage_root: str
+    sweep_id: str
+
+
+_ready: dict[tuple[str, str], tuple[CandidateTable, ...]] = {}
+"""Tables this worker process has at hand; actors are reused from trial to trial."""
+
+
+def build_table(
+    plan: DetectorPlan, data: SymbolData, fills: FillSettings, costs: Costs
+) -> CandidateTable:
+    """Build the candidates of one detector on one symbol for the whole space; a Ray task."""
+    return build_candidates(
+        plan.detector,
+        data,
+        bounds=plan.space.bounds(),
+        variants=plan.variants,
+        axis=plan.axis,
+        fills=fills,
+        costs=costs,
+    )
+
+
+def run_trial(config: Mapping[str, Any], work: Mapping[str, Any]) -> None:
+    """Evaluate the block of a trial, write its part, then report.
+
+    Parameters
+    ----------
+    config
+        `detector` and `ranges` of a `Block`.
+    work
+        detector -> reference to its `Work`.
+    """
+    # Runs in workers, where Ray is there already; importing this module must not need it.
+    import ray  # noqa: PLC0415
+    from ray import tune  # noqa: PLC0415
+
+    name: str = config["detector"]
+    shared: Work = ray.get(work[name])
+    ready = (shared.sweep_id, name)
+    if ready not in _ready:
+        _ready.clear()
+        tables = tuple(ray.get(list(shared.tables)))
+        _compile(shared.task, tables)
+        _ready[ready] = tables
+    tune.report(write_block(shared, _ready[ready], config["ranges"]))
+
+
+def _compile(task: Task, tables: Sequence[CandidateTable]) -> None:
+    """Run the engine once, so that compiling is no part of what a block is measured by."""
+    lowest = {d.name: np.full(1, d.low) for d in task.space.searched}
+    evaluate_block(task.detector, tables, task.space.sets(lowest, 1))
+
+
+def write_block(
+    shared: Work, tables: Sequence[CandidateTable], ranges: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    """Evaluate ranges and write the part; returns what the driver hears.
+
+    Trades come first: once the part is there, the block counts as finished.
+    """
+    rows = evaluate_ranges(shared.task, tables, ranges)
+    results = Results(Path(shared.storage_root), shared.sweep_id)
+    name = block_name(shared.task.detector.name, rows.keys)
+    if rows.trades is not None:
+        results.write_part(name, rows.trades, kind="trades")
+    results.write_part(name, rows.sets)
+    return {
+        "sets": len(rows.keys),
+        "failed": rows.failed,
+        "seconds": rows.seconds,
+        "part": name,
+    }

@@ -1,0 +1,280 @@
+"""Run blocks on Ray Tune: connect, hand out blocks, listen, stop. All of Ray Tune is in here.
+
+Resume does not use `Tuner.restore`: what is finished is known from the parts, and a new run does
+the rest.
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+from sweep.search.blocks import Block, BlockQueue
+from sweep.search.spec import ExecutionSettings
+
+_RETRIES = 2  # of a block whose worker died
+_LEAST_JUDGED = 20  # sets before a failure rate means anything
+_JOB_MARKS = ("RAY_ADDRESS", "RAY_JOB_ID", "RAY_JOB_SUBMISSION_ID")
+
+
+@dataclasses.dataclass
+class Tally:
+    """What the trials of this run reported so far."""
+
+    sets: int = 0
+    failed: int = 0
+    lost_blocks: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class TuneOutcome:
+    """How a run on Tune ended.
+
+    Attributes
+    ----------
+    status
+        `failed`: too many sets failed, blocks were lost, or the data changed.
+    reason
+        Sentence on it, empty for `done`.
+    tally
+        What was reported.
+    """
+
+    status: Literal["done", "failed", "interrupted"]
+    reason: str
+    tally: Tally
+
+
+def ray_module(name: str = "ray") -> Any:  # noqa: ANN401
+    """Return Ray or a part of it, imported when first needed.
+
+    The import takes a second that `--help` must not wait for. Its own annotations are incomplete,
+    so the module is untyped here.
+    """
+    return importlib.import_module(name)
+
+
+class Watch:
+    """Decides during a run whether to go on.
+
+    Parameters
+    ----------
+    max_failure_rate
+        Share of failed sets past which to stop.
+    check
+        Called after every block; a sentence to stop with, or empty.
+    """
+
+    def __init__(self, max_failure_rate: float, check: Callable[[Tally], str]) -> None:
+        self.tally = Tally()
+        self.interrupted = False
+        self.reason = ""
+        self._rate = max_failure_rate
+        self._check = check
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what listens: Tune pickles its searcher, a terminal cannot be."""
+        return {**vars(self), "_check": None}
+
+    @property
+    def stopped(self) -> bool:
+        """Return True where no further block should start."""
+        return self.interrupted or bool(self.reason)
+
+    def reported(self, result: Mapping[str, Any] | None, *, error: bool) -> None:
+        """Count a finished or lost block."""
+        if error or not result or "sets" not in result:
+            self.tally.lost_blocks += 1
+        else:
+            self.tally.sets += int(result["sets"])
+            self.tally.failed += int(result["failed"])
+        done, failed = self.tally.sets, self.tally.failed
+        if done >= _LEAST_JUDGED and failed > self._rate * done:
+            self.reason = (
+                f"{failed} of {done} sets failed, more than sweep.max_failure_rate="
+                f"{self._rate:g}; see their text in parameter_sets.parquet"
+            )
+        else:
+            self.reason = self.reason or self._check(self.tally)
+
+
+@contextlib.contextmanager
+def connected(execution: ExecutionSettings) -> Iterator[int]:
+    """Connect to Ray and yield how many trials may run at a time.
+
+    A private instance on this machine; the cluster named by `ray.address`; the cluster whose job
+    this is; or the instance that this process has already. Only an instance started here is shut
+    down.
+
+    Raises
+    ------
+    ValueError
+        If a cluster does not ask for a token and `ray.insecure` is not set.
+    """
+    ray = ray_module()
+
+    mine = not ray.is_initialized()
+    if mine:
+        quiet = {"log_to_driver": False, "logging_level": "WARNING"}
+        in_job = any(os.environ.get(name) for name in _JOB_MARKS)
+        if execution.address is None and not in_job:
+            processors = execution.workers or os.cpu_count() or 1
+            ray.init(address="local", num_cpus=processors, include_dashboard=False, **quiet)
+        else:
+            _require_token(execution)
+            ray.init(address=execution.address or os.environ.get("RAY_ADDRESS", "auto"), **quiet)
+    try:
+        processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        yield min(execution.workers or processors, processors)
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def _require_token(execution: ExecutionSettings) -> None:
+    if os.environ.get("RAY_AUTH_MODE") != "token" and not execution.insecure:
+        raise ValueError(
+            "a cluster without token authentication runs anybody's code; start it and the sweep "
+            "with RAY_AUTH_MODE=token, or set ray.insecure=true on an isolated network"
+        )
+
+
+def remote_call(function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+    """Start a function as a Ray task and return the reference to its result."""
+    ray = ray_module()
+
+    return ray.remote(num_cpus=1, max_retries=_RETRIES)(function).remote(*arguments)
+
+
+def put(value: Any) -> Any:  # noqa: ANN401
+    """Put a value into the object store, once a node, and return its reference."""
+    ray = ray_module()
+
+    return ray.put(value)
+
+
+def run_blocks(
+    queue: BlockQueue,
+    trial: Callable[..., None],
+    work: Mapping[str, Any],
+    *,
+    workers: int,
+    watch: Watch,
+) -> TuneOutcome:
+    """Run every block as a Tune trial.
+
+    Parameters
+    ----------
+    queue
+        Blocks to run.
+    trial
+        `trial(config, work)`; reports `sets`, `failed` and `seconds`.
+    work
+        Handed to every trial by reference.
+    workers
+        Trials at a time.
+    watch
+        Hears of every block.
+
+    Returns
+    -------
+    TuneOutcome
+        Ctrl-C and SIGTERM let running blocks finish, then end it as `interrupted`.
+    """
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    tune = ray_module("ray.tune")
+    # It misses the result files that were switched off; what trials say, the searcher hears.
+    logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory(prefix="sweep-") as folder, _signals(watch):
+        tuner = tune.Tuner(
+            tune.with_resources(tune.with_parameters(trial, work=dict(work)), {"cpu": 1}),
+            tune_config=tune.TuneConfig(
+                search_alg=_block_searcher(queue, watch),
+                num_samples=-1,
+                max_concurrent_trials=workers,
+                reuse_actors=True,
+                metric="sets",
+                mode="max",
+            ),
+            run_config=tune.RunConfig(
+                name="blocks",
+                storage_path=folder,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=_RETRIES),
+            ),
+        )
+        grid = tuner.fit()
+    lost = max(watch.tally.lost_blocks, grid.num_errors)
+    if watch.reason:
+        return TuneOutcome("failed", watch.reason, watch.tally)
+    if watch.interrupted:
+        return TuneOutcome("interrupted", "interrupted", watch.tally)
+    if lost:
+        first = str(grid.errors[0]).strip().splitlines()[-1] if grid.errors else "no report"
+        reason = (
+            f"{lost} blocks were lost with their workers ({first}); run the same command again"
+        )
+        return TuneOutcome("failed", reason, watch.tally)
+    return TuneOutcome("done", "", watch.tally)
+
+
+def _block_searcher(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
+    """Return a Tune searcher that hands out blocks as trial configurations."""
+    searcher = ray_module("ray.tune.search").Searcher
+
+    class BlockSearcher(searcher):  # type: ignore[misc, valid-type] # see ray_module
+        """Blocks as trials, in the order of the queue."""
+
+        def __init__(self) -> None:
+            super().__init__(metric="sets", mode="max")
+            self._running: dict[str, Block] = {}
+
+        def suggest(self, trial_id: str) -> dict[str, Any] | str:
+            block = None if watch.stopped else queue.take()
+            if block is None:
+                return str(searcher.FINISHED)
+            self._running[trial_id] = block
+            return {"detector": block.detector, "ranges": [list(r) for r in block.ranges]}
+
+        def on_trial_complete(
+            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+        ) -> None:
+            block = self._running.pop(trial_id)
+            if result and "seconds" in result:
+                queue.measured(block.detector, len(block), float(result["seconds"]))
+            watch.reported(result, error=error)
+
+        def save(self, checkpoint_path: str) -> None:
+            """Keep nothing: a resumed sweep starts a new run."""
+
+        def restore(self, checkpoint_path: str) -> None:
+            """Read nothing."""
+
+    return BlockSearcher()
+
+
+@contextlib.contextmanager
+def _signals(watch: Watch) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end a run cleanly; a second one ends it at once."""
+
+    def stop(number: int, _: object) -> None:
+        if watch.interrupted:
+            raise KeyboardInterrupt
+        watch.interrupted = True
+        del number
+
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError):  # not the main thread: nobody sends us signals
+            before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

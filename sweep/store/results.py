@@ -1,0 +1,253 @@
+"""The results folder of a sweep: `<storage.root>/results/<sweep_id>/`, written and read.
+
+Blocks land first as `parts/`; the tables are made of them, sorted by key, so that they are the
+same bytes of content for any number of workers, kills and resumes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from sweep.store.atomic import replacing
+
+SWEEP = "sweep.json"
+PARAMETER_SETS = "parameter_sets.parquet"
+FOLD_SCORES = "fold_scores.parquet"
+TRADES = "trades.parquet"
+FUNNEL = "funnel.parquet"
+LEADERBOARD = "leaderboard.csv"
+DAILY = "daily"
+PARTS = "parts"
+
+SORT_KEYS: Mapping[str, tuple[str, ...]] = {
+    PARAMETER_SETS: ("detector", "set_id"),
+    FOLD_SCORES: ("detector", "set_id", "fold"),
+    TRADES: ("detector", "set_id", "symbol", "signal_ts"),
+    DAILY: ("detector", "set_id"),
+}
+"""Tables of the determinism digest, and the keys that order their rows."""
+
+DAILY_ROWS = 65_536  # rows of one daily/part file
+_GROUP_ROWS = 4_096
+_DIGEST_ROWS = 16_384
+
+
+class Results:
+    """One results folder.
+
+    Parameters
+    ----------
+    storage_root
+        `storage.root`.
+    name
+        Id of the sweep.
+    """
+
+    def __init__(self, storage_root: Path | str, name: str) -> None:
+        self.path = Path(storage_root) / "results" / name
+
+    def write_json(self, name: str, content: Mapping[str, object]) -> None:
+        """Replace a JSON file."""
+        with replacing(self.path / name) as temporary:
+            text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+    def read_json(self, name: str = SWEEP) -> dict[str, Any] | None:
+        """Return a JSON file, None where there is none."""
+        try:
+            text = (self.path / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        content: dict[str, Any] = json.loads(text)
+        return content
+
+    def write_text(self, name: str, text: str) -> None:
+        """Replace a text file."""
+        with replacing(self.path / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def write_table(
+        self, name: str, tables: Iterable[pa.Table], schema: pa.Schema | None = None
+    ) -> int:
+        """Replace a table by tables that come one after the other; returns the rows.
+
+        Parameters
+        ----------
+        name
+            File name, with a subfolder where there is one.
+        tables
+            Parts of one schema.
+        schema
+            Needed where there may be no part at all; else that of the first part.
+        """
+        rows = 0
+        with replacing(self.path / name) as temporary:
+            writer: pq.ParquetWriter | None = None
+            try:
+                for table in tables:
+                    writer = writer or pq.ParquetWriter(
+                        temporary, schema or table.schema, compression="zstd"
+                    )
+                    writer.write_table(table, row_group_size=_GROUP_ROWS)
+                    rows += table.num_rows
+                if writer is None:
+                    if schema is None:
+                        raise ValueError(f"{name} has neither rows nor a schema")
+                    writer = pq.ParquetWriter(temporary, schema, compression="zstd")
+            finally:
+                if writer is not None:
+                    writer.close()
+        return rows
+
+    def parts(self, detector: str, kind: str = "sets") -> list[Path]:
+        """Return the finished blocks of a detector, sorted by name."""
+        return sorted((self.path / PARTS / kind).glob(f"{detector}-*.parquet"))
+
+    def write_part(self, name: str, table: pa.Table, kind: str = "sets") -> Path:
+        """Write one block under its content's name; writing it again changes nothing."""
+        self.write_table(f"{PARTS}/{kind}/{name}", [table])
+        return self.path / PARTS / kind / name
+
+    def read_parts(
+        self, detector: str, columns: Sequence[str], low: int = 0, high: int = 2**64 - 1
+    ) -> pa.Table | None:
+        """Read columns of all finished sets of a detector, each set once, rising by key.
+
+        Parameters
+        ----------
+        detector
+            Name.
+        columns
+            Columns of the parts.
+        low, high
+            Keys wanted, both included.
+
+        Returns
+        -------
+        pyarrow.Table or None
+            None where there is no part. Where blocks of two runs overlap, a set that was
+            evaluated comes before one that failed.
+        """
+        files = self.parts(detector)
+        if not files:
+            return None
+        key = ds.field("key")
+        wanted = list(dict.fromkeys(("key", "status", *columns)))
+        bounds = (pa.scalar(low, pa.uint64()), pa.scalar(high, pa.uint64()))
+        table = ds.dataset([str(file) for file in files]).to_table(
+            columns=wanted, filter=(key >= bounds[0]) & (key <= bounds[1])
+        )
+        keys = table["key"].to_numpy()
+        failed = pc.equal(table["status"], "failed").to_numpy()
+        order = np.lexsort((failed, keys))
+        ordered = keys[order]
+        first = np.ones(len(ordered), np.bool_)
+        first[1:] = ordered[1:] != ordered[:-1]
+        return table.take(order[first]).select(list(columns))
+
+    def clear_daily(self) -> None:
+        """Remove daily files, before they are written again."""
+        for file in (self.path / DAILY).glob("part-*.parquet"):
+            file.unlink()
+
+
+def sweep_names(storage_root: Path | str) -> list[str]:
+    """Return the ids of the sweeps with a `sweep.json`, sorted."""
+    return sorted(file.parent.name for file in Path(storage_root).glob(f"results/s*/{SWEEP}"))
+
+
+def read_table(
+    folder: Path, name: str, *, detector: str | None = None, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Read a table of a results folder, or the rows of one detector."""
+    wanted = None if detector is None else ds.field("detector") == detector
+    return ds.dataset(folder / name).to_table(columns=columns, filter=wanted)
+
+
+def daily_chunks(
+    folder: Path, detector: str, *, rows: int = _GROUP_ROWS
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    """Read daily net R of one detector a piece at a time.
+
+    Parameters
+    ----------
+    folder
+        Results folder.
+    detector
+        Name.
+    rows
+        Sets in a piece, at most.
+
+    Yields
+    ------
+    tuple
+        Ids, and float32 [sets, sessions of the detector's axis]; sets that were evaluated only,
+        sorted by id.
+    """
+    content = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+    columns = np.array(content["detectors"][detector]["axis"], np.int64)
+    for file in sorted((folder / DAILY).glob("part-*.parquet")):
+        for batch in ds.dataset(file).to_batches(
+            filter=ds.field("detector") == detector, batch_size=rows, use_threads=False
+        ):
+            if batch.num_rows:
+                values = batch["r"].flatten().to_numpy(zero_copy_only=False)
+                yield batch["set_id"].to_pylist(), values.reshape(batch.num_rows, -1)[:, columns]
+
+
+def digest(folder: Path) -> dict[str, str]:
+    """Return a SHA-256 per table of the determinism promise, and one over all (`all`).
+
+    Rows are ordered by key; file layout, timings and hosts do not enter.
+    """
+    digests = {}
+    for name in (PARAMETER_SETS, FOLD_SCORES, DAILY, TRADES):
+        if (folder / name).exists():
+            digests[name] = _table_digest(folder / name, SORT_KEYS[name])
+    joined = "".join(f"{name}={value}\n" for name, value in sorted(digests.items()))
+    return {**digests, "all": hashlib.sha256(joined.encode()).hexdigest()}
+
+
+def _table_digest(path: Path, keys: Sequence[str]) -> str:
+    dataset = ds.dataset(path)
+    table = dataset.to_table(columns=list(keys))
+    order = pc.sort_indices(table, sort_keys=[(key, "ascending") for key in keys]).to_numpy()
+    found = hashlib.sha256("".join(map(str, dataset.schema)).encode())
+    in_place = bool((order == np.arange(len(order))).all())
+    whole = dataset if in_place else dataset.to_table().take(order)
+    pieces = (
+        dataset.to_batches(batch_size=_DIGEST_ROWS)
+        if in_place
+        else whole.to_batches(max_chunksize=_DIGEST_ROWS)
+    )
+    # Two hashes a column, so that it does not matter where the pieces end.
+    columns = [(hashlib.sha256(), hashlib.sha256()) for _ in dataset.schema]
+    for batch in pieces:
+        for column, states in zip(batch.columns, columns, strict=True):
+            _feed(column, *states)
+    for states in columns:
+        for state in states:
+            found.update(state.digest())
+    return found.hexdigest()
+
+
+def _feed(column: pa.Array, present: "hashlib._Hash", content: "hashlib._Hash") -> None:
+    """Add the values of a column to a hash, whatever lies below its nulls."""
+    present.update(column.is_valid().to_numpy(zero_copy_only=False).tobytes())
+    if pa.types.is_fixed_size_list(column.type):
+        content.update(column.flatten().to_numpy(zero_copy_only=False).tobytes())
+    elif pa.types.is_string(column.type):
+        content.update("".join(f"{text}\0" for text in column.to_pylist()).encode())
+    else:
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.int64())
+        content.update(column.drop_null().to_numpy(zero_copy_only=False).tobytes())
