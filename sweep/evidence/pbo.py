@@ -10,23 +10,15 @@ Read it beside the deflated Sharpe ratio and SPA: sets that are all good and ali
 too, and in noise it spreads widely around 0.5 (`PboResult.null_sd`). The slope is strongly
 negative in pure noise (-0.3 on average), because both halves share one total: it is no sign of
 decay by itself.
-
-The work is one matrix product a block of combinations. Block sums are split into parts on binary
-grids on which every partial sum is exact, so products give the same bits in any order and on any
-machine, and equal sets tie exactly, whichever kernel the linear algebra library picks for their
-columns.
 """
 
 import dataclasses
-import itertools
 import math
 
 import numpy as np
 
 from sweep.evidence.columns import Float, Int, Returns, constant_rows, slices
-
-WORK = 320_000
-"""Cells (combinations x sets) worked on at once: five float64 matrices of them are 13 MB."""
+from sweep.evidence.half_sums import halves, sums_and_rests
 
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -94,14 +86,12 @@ class PboResult:
 
 @dataclasses.dataclass(frozen=True)
 class _Blocks:
-    """Sums over blocks, float64 [blocks, sets]; sums over blocks of each part are exact.
+    """Sums of returns and of their squares, float64 [blocks, sets].
 
-    `high + low` is the sum of returns, `squares` that of their squares; `suspects` numbers the
-    sets that never vary in half of the blocks or more without being 0 there.
+    `suspects` numbers sets that never vary in half of the blocks or more without being 0 there.
     """
 
-    high: Float
-    low: Float
+    sums: Float
     squares: Float
     suspects: Int
     length: int
@@ -135,10 +125,10 @@ def pbo_cscv(
     if metric not in ("sharpe", "mean"):
         raise ValueError(f"metric must be one of sharpe, mean, got {metric!r}")
     blocks = _block_sums(returns, n_blocks, max(min_block_sessions, 2))
-    n_sets = blocks.high.shape[1]
+    n_sets = blocks.sums.shape[1]
     if n_sets < 2:
         raise ValueError(f"overfitting needs at least 2 sets to choose from, got {n_sets}")
-    chosen = _combinations(n_blocks)
+    chosen = halves(n_blocks)
     selected, omega = _rank_all(blocks, chosen, metric)
     return _result(blocks, chosen, metric, selected, omega)
 
@@ -153,21 +143,6 @@ def null_sd(n_sets: int) -> float:
     return float(np.interp(math.log(max(n_sets, 1)), np.log(sets), spread))
 
 
-def _combinations(n_blocks: int) -> Float:
-    """Return 0/1 rows [combinations, blocks], in order: row i and row -1-i are complements."""
-    picks = np.array(list(itertools.combinations(range(n_blocks), n_blocks // 2)))
-    rows = np.zeros((len(picks), n_blocks))
-    np.put_along_axis(rows, picks, 1.0, axis=1)
-    return rows
-
-
-def _exact(sums: Float) -> Float:
-    """Round [blocks, sets] so that every sum over blocks of a set is exact in float64."""
-    _, exponent = np.frexp(np.abs(sums).sum(axis=0))
-    rounded: Float = np.ldexp(np.rint(np.ldexp(sums, 51 - exponent)), exponent - 51)
-    return rounded
-
-
 def _block_sums(returns: Returns, n_blocks: int, least: int) -> _Blocks:
     sums, squares, suspects, length, dropped = [], [], [], 0, 0
     for first, block in slices(returns):
@@ -178,18 +153,15 @@ def _block_sums(returns: Returns, n_blocks: int, least: int) -> _Blocks:
                 f"{block.shape[1]} sessions in all; use fewer blocks or more sessions"
             )
         cut = block[:, dropped:].reshape(len(block), n_blocks, length)
-        flat = constant_rows(cut.reshape(len(block), -1))
-        cut[flat] = 0.0
-        sums.append(cut.sum(axis=2).T)
-        squares.append(np.einsum("ijk,ijk->ij", cut, cut).T)
+        varying = ~constant_rows(cut.reshape(len(block), -1))
+        sums.append((cut.sum(axis=2) * varying[:, None]).T)
+        squares.append((np.einsum("ijk,ijk->ij", cut, cut) * varying[:, None]).T)
         level = (cut.max(axis=2) == cut.min(axis=2)) & (cut[:, :, 0] != 0)
-        suspects.append(first + np.flatnonzero(level.sum(axis=1) >= n_blocks // 2))
-    total = np.concatenate(sums, axis=1)
-    high = _exact(total)
+        many = level.sum(axis=1) >= n_blocks // 2
+        suspects.append(first + np.flatnonzero(varying & many))
     return _Blocks(
-        high,
-        _exact(total - high),
-        _exact(np.concatenate(squares, axis=1)),
+        np.concatenate(sums, axis=1),
+        np.concatenate(squares, axis=1),
         np.concatenate(suspects),
         length,
         dropped,
@@ -198,61 +170,50 @@ def _block_sums(returns: Returns, n_blocks: int, least: int) -> _Blocks:
 
 def _rank_all(blocks: _Blocks, chosen: Float, metric: str) -> tuple[Int, Float]:
     """Return, per combination, the set that is best on it and its relative rank on the rest."""
-    n_sets, half = blocks.high.shape[1], len(chosen) // 2
+    n_sets, half = blocks.sums.shape[1], len(chosen) // 2
     less, more = np.empty(len(chosen)), np.empty(len(chosen))
     selected = np.empty(len(chosen), dtype=np.int64)
-    step = max(1, min(half, WORK // n_sets))
-    work, flags = np.empty((5, step, n_sets)), np.empty((step, n_sets), dtype=np.bool_)
-    for start in range(0, half, step):
-        here = np.arange(start, min(start + step, half))
-        # The complement of combination i is combination n - 1 - i, so one product serves both.
-        there = len(chosen) - 1 - here
-        one, other = _scores(blocks, chosen[here], metric, work[:, : len(here)])
-        for rows, inside, outside in ((here, one, other), (there, other, one)):
-            best = inside.max(axis=1, keepdims=True)
-            found = np.greater_equal(inside, best - TIE * np.abs(best), out=flags[: len(rows)])
-            selected[rows] = found.argmax(axis=1)
-            own = outside[np.arange(len(rows)), selected[rows]][:, None]
-            for count, compare, sign in ((less, np.less, -1), (more, np.greater, 1)):
-                compare(outside, own + sign * TIE * np.abs(own), out=found)
-                count[rows] = [np.count_nonzero(row) for row in found]
+    flags, spare = np.empty(n_sets, dtype=np.bool_), np.empty(n_sets)
+    # The complement of combination i is combination n - 1 - i, so each pair is scored once.
+    sums = sums_and_rests(blocks.sums, chosen[:half])
+    squares = sums_and_rests(blocks.squares, chosen[:half])
+    for i, (total, square) in enumerate(zip(sums, squares, strict=True)):
+        if metric == "sharpe":
+            for side in (0, 1):
+                _score(blocks, total[side], square[side], spare)
+        for row, inside, outside in ((i, *total), (len(chosen) - 1 - i, *total[::-1])):
+            best = float(inside.max())
+            np.greater_equal(inside, best - TIE * abs(best), out=flags)
+            selected[row] = flags.argmax()
+            own = float(outside[selected[row]])
+            np.less(outside, own - TIE * abs(own), out=flags)
+            less[row] = np.count_nonzero(flags)
+            np.greater(outside, own + TIE * abs(own), out=flags)
+            more[row] = np.count_nonzero(flags)
     # Rank with ties averaged: sets below, plus (equals including itself + 1) / 2.
     return selected, (less + (n_sets - less - more + 1) / 2) / (n_sets + 1)
 
 
-def _scores(blocks: _Blocks, chosen: Float, metric: str, work: Float) -> tuple[Float, Float]:
-    """Return values that rank like the metric, for the combinations and for their complements.
+def _score(blocks: _Blocks, total: Float, square: Float, spare: Float) -> None:
+    """Turn sums over half of the blocks into values that rank like the Sharpe ratio, in place.
 
-    The Sharpe ratio rises with `s |s| / q` (s sum, q sum of squares of the half), which needs no
-    root and no difference of nearly equal numbers. `work` is written to and holds the answer.
+    That ratio rises with `s |s| / q` (s sum, q sum of squares of the half), which needs no root
+    and no difference of nearly equal numbers.
     """
-    total, rest, spare, square, rest_square = work
-    np.matmul(chosen, blocks.high, out=total)
-    np.subtract(blocks.high.sum(axis=0), total, out=rest)
-    np.matmul(chosen, blocks.low, out=spare)
-    total += spare
-    np.subtract(blocks.low.sum(axis=0), spare, out=spare)
-    rest += spare
-    if metric == "mean":
-        return total, rest
-    np.matmul(chosen, blocks.squares, out=square)
-    np.subtract(blocks.squares.sum(axis=0), square, out=rest_square)
-    size = blocks.length * chosen.shape[1] // 2
-    for sums, squares in ((total, square), (rest, rest_square)):
-        for column in blocks.suspects:
-            level = squares[:, column] * size - sums[:, column] ** 2
-            sums[level <= FLAT * squares[:, column] * size, column] = 0.0
-        np.abs(sums, out=spare)
-        np.multiply(sums, spare, out=sums)
-        np.maximum(squares, TINY, out=squares)
-        np.divide(sums, squares, out=sums)
-    return total, rest
+    if len(blocks.suspects):
+        size = blocks.length * len(blocks.sums) // 2
+        sums, squares = total[blocks.suspects], square[blocks.suspects] * size
+        total[blocks.suspects] = np.where(squares - sums**2 <= FLAT * squares, 0.0, sums)
+    np.abs(total, out=spare)
+    np.multiply(total, spare, out=total)
+    np.maximum(square, TINY, out=square)
+    np.divide(total, square, out=total)
 
 
 def _metric_of(blocks: _Blocks, chosen: Float, selected: Int, metric: str) -> Float:
     """Return the metric of one set per combination on the chosen blocks."""
     size = blocks.length * chosen.shape[1] // 2
-    total = np.einsum("ij,ji->i", chosen, (blocks.high + blocks.low)[:, selected])
+    total = np.einsum("ij,ji->i", chosen, blocks.sums[:, selected])
     mean: Float = total / size
     if metric == "mean":
         return mean
@@ -265,7 +226,7 @@ def _metric_of(blocks: _Blocks, chosen: Float, selected: Int, metric: str) -> Fl
 
 
 def _result(blocks: _Blocks, chosen: Float, metric: str, selected: Int, omega: Float) -> PboResult:
-    n_blocks, n_sets = blocks.high.shape
+    n_blocks, n_sets = blocks.sums.shape
     inside = _metric_of(blocks, chosen, selected, metric)
     outside = _metric_of(blocks, 1 - chosen, selected, metric)
     logits = np.log(omega / (1 - omega))
