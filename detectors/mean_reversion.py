@@ -7,8 +7,8 @@ import dataclasses
 
 import numpy as np
 
-from detectors.contract import Columns, Condition, Factor, Relation, bounded
-from detectors.features.regime import TRENDING_DOWN, TRENDING_UP, fit
+from detectors import stretch
+from detectors.contract import Columns, Factor, Relation, bounded
 from detectors.features.table import FeatureTable
 
 REVISION = 1
@@ -29,48 +29,24 @@ class MeanReversionParams:
 
 
 WINDOWS = ()
-CONDITIONS = (
-    Condition("rsi", "rsi_side", "<=", "rsi_extreme_max", ("rsi",)),
-    Condition("vwap", "vwap_stretch_frac", ">=", "vwap_dist_min_frac", ("vwap",)),
-    Condition("ema", "ema_stretch_atr", ">=", "ema_dist_min_atr", ("ema_21", "atr")),
-    Condition("trend", "adx_if_against", "<=", "adx_against_max", ("regime", "adx")),
-)
+CONDITIONS = stretch.CONDITIONS
 FACTORS = (
-    Factor("rsi_extreme", 0.35, "rsi_side", ((20, 100), (25, 85), (30, 70), (35, 55), (50, 0))),
-    Factor(
-        "vwap_deviation",
-        0.30,
-        "vwap_stretch_frac",
-        ((0, 0), (0.003, 55), (0.005, 70), (0.01, 85), (0.015, 100)),
-    ),
-    Factor(
-        "volume_profile", 0.20, "rel_volume", ((0, 0), (1, 50), (1.2, 65), (1.5, 80), (2, 100))
-    ),
-    Factor("regime_suitability", 0.10, "regime_fit", ((0, 0), (1, 100))),
+    Factor("rsi_extreme", 0.35, "rsi_side", stretch.RSI_RAMP),
+    Factor("vwap_deviation", 0.30, "vwap_stretch_frac", stretch.VWAP_RAMP),
+    Factor("volume_profile", 0.20, "rel_volume", stretch.VOLUME_RAMP),
+    Factor("regime_suitability", 0.10, "regime_fit", stretch.REGIME_RAMP),
     Factor("reversal_confirmation", 0.05, "confirm_count", ((0, 0), (1, 60), (2, 85), (3, 100))),
 )
 RELATIONS: tuple[Relation, ...] = ()
 
 
 def columns(features: FeatureTable, _params: MeanReversionParams, side: int) -> Columns:
-    """Derive stretch from VWAP and EMA21, ADX where the trend is adverse, and confirmations."""
+    """Derive the stretch and the number of confirmations."""
     divergence, candle = (
         ("rsi_div_long", "hammer") if side > 0 else ("rsi_div_short", "shooting_star")
     )
-    regime = features["regime"]
-    against = regime == (TRENDING_DOWN if side > 0 else TRENDING_UP)
+    diverges = np.where(np.isnan(features[divergence]), np.nan, features[divergence] >= 2)
+    confirmations = diverges + features["patient_candle"] + features[candle]
     return Columns(
-        values={
-            "rsi_side": 50.0 + side * features["rsi_centred"],
-            "vwap_stretch_frac": -side * features["vwap_dist_frac"],
-            "ema_stretch_atr": -side * (features["close"] - features["ema_21"]) / features["atr"],
-            "adx_if_against": np.where(against, features["adx"], -np.inf),
-            "rel_volume": features["rel_volume"],
-            "regime_fit": fit(regime, side),
-            "confirm_count": np.where(
-                np.isnan(features[divergence]), np.nan, features[divergence] >= 2
-            )
-            + features["patient_candle"]
-            + features[candle],
-        }
+        values=stretch.stretch_columns(features, side) | {"confirm_count": confirmations}
     )

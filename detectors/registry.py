@@ -2,7 +2,14 @@
 
 from types import ModuleType
 
-from detectors import breakout, mean_reversion, opening_drive
+from detectors import (
+    breakout,
+    index_mean_reversion,
+    mean_reversion,
+    opening_drive,
+    power_hour_reversal,
+    trend_continuation,
+)
 from detectors.contract import Detector
 
 
@@ -34,6 +41,12 @@ DETECTORS: dict[str, Detector] = {
         _entry("breakout_bearish", "breakout", -1, breakout),
         _entry("mean_reversion_long", "mean_reversion", +1, mean_reversion),
         _entry("mean_reversion_short", "mean_reversion", -1, mean_reversion),
+        _entry("trend_continuation_long", "trend_continuation", +1, trend_continuation),
+        _entry("trend_continuation_short", "trend_continuation", -1, trend_continuation),
+        _entry("power_hour_reversal_bullish", "power_hour_reversal", +1, power_hour_reversal),
+        _entry("power_hour_reversal_bearish", "power_hour_reversal", -1, power_hour_reversal),
+        _entry("index_mean_reversion_long", "index_mean_reversion", +1, index_mean_reversion),
+        _entry("index_mean_reversion_short", "index_mean_reversion", -1, index_mean_reversion),
         _entry("opening_drive_bullish", "opening_drive", +1, opening_drive),
         _entry("opening_drive_bearish", "opening_drive", -1, opening_drive),
     )

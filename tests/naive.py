@@ -350,6 +350,7 @@ def indicators(bars: Sequence[Bar]) -> list[dict[str, float | str]]:
         "adx": (adx(bars, first), 140),
         "ema_21": (ema(closes, 21), 63),
         "ema_50": (ema(closes, 50), 150),
+        "ema_200": (ema(closes, 200), 600),
     }
     out = []
     for t in range(len(bars)):
@@ -364,6 +365,8 @@ def indicators(bars: Sequence[Bar]) -> list[dict[str, float | str]]:
         out.append(row)
     for t, row in enumerate(out):
         row.update(patterns(bars, out, t))
+        row["higher_lows"] = swings_rise([bar.low for bar in bars], t)
+        row["lower_highs"] = swings_rise([-bar.high for bar in bars], t)
     return out
 
 
@@ -410,6 +413,18 @@ def patterns(bars: Sequence[Bar], rows: Sequence[Row], t: int) -> dict[str, floa
     return out
 
 
+def swings_rise(lows: Sequence[float], t: int) -> float | str:
+    """3.5, 10: the last two swing lows known at t, both among the last 40 bars, rise."""
+    if t + 1 < 42:
+        return "warmup"
+    swings = [
+        lows[j]
+        for j in range(t - 39, t - 1)
+        if lows[j] < min(lows[j - 1], lows[j - 2]) and lows[j] <= min(lows[j + 1], lows[j + 2])
+    ]
+    return float(len(swings) >= 2 and swings[-1] > swings[-2])
+
+
 def by_segment(bars: Sequence[Bar], segments: Sequence[int]) -> list[dict[str, float | str]]:
     """3.1: indicators of each segment by itself."""
     groups = itertools.groupby(bars, lambda bar: segments[bar.session])
@@ -432,6 +447,21 @@ def mtf_rsi(bar: Bar, segments: Sequence[int], series: Sequence[tuple]) -> dict[
     }
 
 
+def mtf_ema(bar: Bar, segments: Sequence[int], series: Sequence[tuple]) -> dict[str, float | str]:
+    """3.6, 10: shares of 15m and 60m with ema_21 above / below ema_50, all of them known."""
+    pairs = []
+    for bars, rows in series:
+        last = bisect.bisect_right(bars, bar.end, key=lambda higher: higher.end) - 1
+        if last >= 0 and segments[bars[last].session] == segments[bar.session]:
+            pairs.append((rows[last]["ema_21"], rows[last]["ema_50"]))
+    if len(pairs) < len(series) or not all(has(*pair) for pair in pairs):
+        return {"mtf_ema_up_frac": "warmup", "mtf_ema_down_frac": "warmup"}
+    return {
+        "mtf_ema_up_frac": sum(fast > slow for fast, slow in pairs) / len(pairs),
+        "mtf_ema_down_frac": sum(fast < slow for fast, slow in pairs) / len(pairs),
+    }
+
+
 def features(
     minutes: Sequence[Minute],
     sessions: Sequence[Session],
@@ -443,7 +473,7 @@ def features(
     rel_volume_baseline: str = "slot",
     index_open_delay_minutes: int = 1,
 ) -> list[Row]:
-    """3: every feature read by breakout, mean_reversion and opening_drive, a dict per signal bar.
+    """3: every bar feature that a detector reads, a dict per signal bar.
 
     `minutes` and `proxy` are split-adjusted; of the proxy only the volume is used. Restarts happen
     at a session's first bar, in every timeframe alike. Flow has no input here and is unknown.
@@ -472,9 +502,11 @@ def features(
         relative = volumes.slot(t) if slot else volumes.trailing(t, segments)
         found["rel_volume"] = "missing_proxy" if market.proxy_fails(so_far) else relative
         found.update(mtf_rsi(bar, segments, series))
+        found.update(mtf_ema(bar, segments, series[1:]))
         found["flow_signed"] = "missing_input"
         found["minutes_since_open"] = (bar.end - session.open) / MINUTE
         found["minutes_to_close"] = (session.close - bar.end) / MINUTE
+        found["session_frac"] = (bar.end - session.open) / (session.close - session.open)
         row: Row = {k: None if isinstance(v, str) else v for k, v in found.items()}
         row["rsi"] = None if row["rsi_centred"] is None else 50 + row["rsi_centred"]
         row["reasons"] = {k: v for k, v in found.items() if isinstance(v, str)}
@@ -554,6 +586,17 @@ class View:
         if diverging is None or candle is None or patient is None:
             return None
         return (diverging >= 2) + patient + candle
+
+    def extreme_distance(self) -> float:
+        """5.5: (close - session low) / |low|, short (session high - close) / |high|."""
+        extreme = self.pick("session_low", "session_high")
+        return self.side * (self["close"] - extreme) / abs(extreme)
+
+    def range_position(self) -> float | None:
+        """1.4: (close - session_low) / range, short (session_high - close) / range."""
+        low, high = self["session_low"], self["session_high"]
+        up = self["close"] - low if self.side > 0 else high - self["close"]
+        return up / (high - low) if high != low else None
 
     def levels_beaten(self) -> float | None:
         """5.1, 10: strictly beyond the opening range, strictly beyond the prior extreme."""
@@ -654,6 +697,116 @@ MEAN_REVERSION = Rules(
     },
 )
 
+INDEX_MEAN_REVERSION = Rules(
+    defaults=MEAN_REVERSION.defaults | {"vwap_dist_min_frac": 0.0025},
+    hard=MEAN_REVERSION.hard,
+    conditions=MEAN_REVERSION.conditions,
+    factors={
+        "vwap_deviation": MEAN_REVERSION.factors["vwap_deviation"],
+        "rsi_extreme": (0.25, *MEAN_REVERSION.factors["rsi_extreme"][1:]),
+        "volume_profile": MEAN_REVERSION.factors["volume_profile"],
+        "regime_suitability": (0.15, *MEAN_REVERSION.factors["regime_suitability"][1:]),
+        "time_of_session": (
+            0.10,
+            lambda v: v["session_frac"],
+            ((0, 60), (0.15, 100), (0.6, 100), (0.8, 80), (1, 60)),
+        ),
+    },
+)
+
+TREND_CONTINUATION = Rules(
+    defaults={
+        "ema_sep_min_atr": 0.25,
+        "adx_min": 20,
+        "pullback_max_atr": 1,
+        "pullback_overshoot_atr": 0.25,
+        "rsi_min": 45,
+        "rsi_max": 60,
+    },
+    hard=("ema_21", "ema_50", "atr", "adx", "rsi"),
+    conditions={
+        "separation": lambda v: (
+            v.side * (v["ema_21"] - v["ema_50"]) / v["atr"] >= v.params["ema_sep_min_atr"]
+        ),
+        "adx": lambda v: v["adx"] >= v.params["adx_min"],
+        "not_broken": lambda v: v.per_atr("ema_21") >= -v.params["pullback_overshoot_atr"],
+        "pullback": lambda v: v.per_atr("ema_21") <= v.params["pullback_max_atr"],
+        "rsi_floor": lambda v: v.rsi() >= v.params["rsi_min"],
+        "rsi_cap": lambda v: v.rsi() <= v.params["rsi_max"],
+    },
+    factors={
+        "ema_alignment": (
+            0.25,
+            lambda v: v.side * (v["ema_21"] - v["ema_50"]) / v["atr"],
+            ((0, 30), (0.5, 60), (1, 80), (2, 100)),
+        ),
+        "long_trend": (
+            0.05,
+            lambda v: None if v["ema_200"] is None else v.per_atr("ema_200"),
+            ((-1, 0), (0, 50), (1, 100)),
+        ),
+        "pullback_quality": (
+            0.25,
+            lambda v: v.per_atr("ema_21"),
+            ((-1, 20), (0, 100), (0.5, 100), (1, 60), (2, 0)),
+        ),
+        "volume_confirmation": (
+            0.20,
+            lambda v: v["rel_volume"],
+            ((0.3, 0), (0.5, 60), (0.8, 100), (1.5, 100), (2, 75), (3, 40)),
+        ),
+        "swing_pattern": (
+            0.15,
+            lambda v: v.pick("higher_lows", "lower_highs"),
+            ((0, 30), (1, 100)),
+        ),
+        "mtf_trend_strength": (
+            0.10,
+            lambda v: v.pick("mtf_ema_up_frac", "mtf_ema_down_frac"),
+            ((0, 0), (1, 100)),
+        ),
+    },
+)
+
+POWER_HOUR_REVERSAL = Rules(
+    defaults={
+        "window_minutes": 60,
+        "extreme_dist_max_frac": 0.003,
+        "rsi_extreme_max": 40,
+        "volume_surge_min": 1.2,
+    },
+    window=lambda v: v["minutes_to_close"] <= v.params["window_minutes"],
+    hard=("session_low", "session_high", "rsi", "rel_volume", "atr"),
+    conditions={
+        "extreme": lambda v: v.extreme_distance() <= v.params["extreme_dist_max_frac"],
+        "rsi": lambda v: v.rsi() <= v.params["rsi_extreme_max"],
+        "volume": lambda v: v["rel_volume"] >= v.params["volume_surge_min"],
+    },
+    factors={
+        "extreme_proximity": (
+            0.25,
+            View.range_position,
+            ((0.05, 100), (0.1, 85), (0.2, 70), (0.5, 0)),
+        ),
+        "power_hour_timing": (
+            0.20,
+            lambda v: v["minutes_to_close"],
+            ((30, 100), (45, 85), (60, 70), (90, 40)),
+        ),
+        "reversal_confirmation": (
+            0.25,
+            View.rsi,
+            ((25, 100), (30, 85), (35, 70), (40, 55), (50, 0)),
+        ),
+        "institutional_flow": (0.20, View.flow, FLOW_RAMP),
+        "day_move": (
+            0.10,
+            lambda v: None if (move := v.away(v["close"], v["session_open"])) is None else -move,
+            ((-0.005, 0), (0, 40), (0.015, 100)),
+        ),
+    },
+)
+
 OPENING_DRIVE = Rules(
     defaults={
         "window_minutes": 30,
@@ -699,6 +852,12 @@ DETECTORS = {
     "breakout_bearish": (BREAKOUT, -1),
     "mean_reversion_long": (MEAN_REVERSION, 1),
     "mean_reversion_short": (MEAN_REVERSION, -1),
+    "trend_continuation_long": (TREND_CONTINUATION, 1),
+    "trend_continuation_short": (TREND_CONTINUATION, -1),
+    "power_hour_reversal_bullish": (POWER_HOUR_REVERSAL, 1),
+    "power_hour_reversal_bearish": (POWER_HOUR_REVERSAL, -1),
+    "index_mean_reversion_long": (INDEX_MEAN_REVERSION, 1),
+    "index_mean_reversion_short": (INDEX_MEAN_REVERSION, -1),
     "opening_drive_bullish": (OPENING_DRIVE, 1),
     "opening_drive_bearish": (OPENING_DRIVE, -1),
 }
