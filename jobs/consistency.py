@@ -51,7 +51,10 @@ def _date_faults(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _root_faults(config: Mapping[str, Any]) -> Iterator[str]:
-    """Refuse relative roots in a Ray job: its working directory is thrown away."""
+    """Ask for a source; refuse relative roots in a Ray job, which throws its folder away."""
+    source = config.get("source", {})
+    if "kind" in source and source["root"] is None:
+        yield "source.root=null: must be the folder that holds us_stocks_sip/ and us_indices/"
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
         return
     for section in ("storage", "source"):

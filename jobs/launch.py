@@ -56,7 +56,7 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
     try:
         code = work(plain)
     except KeyboardInterrupt:
-        _log.warning("interrupted; to go on: %s", shlex.join(sys.orig_argv))
+        _log.warning("interrupted; to go on: %s", command())
         code = FAILED
     except ValueError as error:
         _log.debug("where it was refused", exc_info=True)
@@ -74,6 +74,11 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
         code = FAILED
     logging.shutdown()
     sys.exit(code)
+
+
+def command() -> str:
+    """Return the command line of this process, as it can be typed again."""
+    return shlex.join(sys.orig_argv)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001

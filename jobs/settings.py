@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from detectors.features.settings import FeatureSettings
+from detectors.registry import DETECTORS, NAMES
 from sweep.engine.settings import Costs, FillSettings
 from sweep.ingest.load import stored_range
 from sweep.market import timeframes
 from sweep.market.symbols import lookup
+from sweep.search.spec import (
+    ExecutionSettings,
+    FoldSettings,
+    HoldoutSettings,
+    ResultSettings,
+    SearchSettings,
+    SweepSpec,
+)
 from sweep.store.lake import Lake
 
 Config = Mapping[str, Any]
@@ -34,33 +43,32 @@ def symbols(config: Config) -> tuple[str, ...]:
     return tuple(stored)
 
 
-def dates(config: Config, newest: dt.date | None = None) -> tuple[dt.date | None, dt.date | None]:
-    """Return the first and last New York date, both included; None = as far as data go.
+def detectors(config: Config) -> tuple[str, ...]:
+    """Return the chosen detectors; with all that are built come those that are not, by name."""
+    chosen = tuple(config["params"])
+    return NAMES if set(chosen) == set(DETECTORS) else chosen
 
-    Parameters
-    ----------
-    config
-        With the keys days, from, to.
-    newest
-        Last date where `to` is not given; needed to count `days` back.
+
+def date(text: str | None) -> dt.date | None:
+    """Return a date of the configuration."""
+    return None if text is None else dt.date.fromisoformat(text)
+
+
+def dates(config: Config, names: tuple[str, ...]) -> tuple[dt.date | None, dt.date | None]:
+    """Return the first and last New York date, both included; None = as far as the store goes.
+
+    Without `to`, `days` counts back from the newest stored session of the symbols.
     """
-    first = None if config["from"] is None else dt.date.fromisoformat(config["from"])
-    last = None if config["to"] is None else dt.date.fromisoformat(config["to"])
-    if config["days"] is None:
+    first, last, days = date(config["from"]), date(config["to"]), config["days"]
+    if days is None:
         return first, last
-    end = last or newest
-    if end is None:
-        raise ValueError("days counts back from a last date; give to=2025-01-31")
-    return end - dt.timedelta(days=config["days"] - 1), end
-
-
-def stored_dates(config: Config, names: tuple[str, ...]) -> tuple[dt.date | None, dt.date | None]:
-    """Return the first and last date; `days` counts back from the newest stored session."""
-    if config["days"] is None or config["to"] is not None:
-        return dates(config)
-    lake = Lake(storage_root(config))
-    ends = [found[1] for name in names if (found := stored_range(lake, name)) is not None]
-    return dates(config, max(ends, default=None))
+    if last is None:
+        lake = Lake(storage_root(config))
+        ends = [found[1] for name in names if (found := stored_range(lake, name)) is not None]
+        if not ends:
+            return None, None  # loading says what is missing
+        last = max(ends)
+    return last - dt.timedelta(days=days - 1), last
 
 
 def signal_minutes(config: Config) -> int | None:
@@ -95,11 +103,49 @@ def costs(config: Config) -> dict[str, Costs]:
     }
 
 
-def parameters(config: Config) -> dict[str, dict[str, float]]:
-    """Return detector -> parameter -> configured value."""
-    return {name: dict(values) for name, values in config["params"].items()}
-
-
 def storage_root(config: Config) -> pathlib.Path:
     """Return the folder of everything that is written."""
     return pathlib.Path(config["storage"]["root"]).expanduser()
+
+
+def market(config: Config) -> dict[str, Any]:
+    """Return the settings that say which bars are read."""
+    names = symbols(config)
+    first, last = dates(config, names)
+    return {
+        "storage_root": storage_root(config),
+        "symbols": names,
+        "first": first,
+        "last": last,
+        "asset_class_override": config["asset_class_override"],
+    }
+
+
+def judgement(config: Config) -> dict[str, Any]:
+    """Return the settings that decide what a signal and a trade are worth."""
+    return {
+        "signal_minutes": signal_minutes(config),
+        "features": features(config),
+        "fills": fills(config),
+        "costs": costs(config),
+        "parameters": {name: dict(values) for name, values in config["params"].items()},
+        "config": config,
+    }
+
+
+def sweep(config: Config) -> SweepSpec:
+    """Return what a sweep is asked to do."""
+    return SweepSpec(
+        detectors=tuple(config["params"]),
+        space=config["space"],
+        search=SearchSettings(
+            **{**config["search"], "constraints": tuple(config["search"]["constraints"])}
+        ),
+        folds=FoldSettings(**config["folds"]),
+        holdout=HoldoutSettings(**config["holdout"]),
+        execution=ExecutionSettings(**config["sweep"], **config["ray"]),
+        results=ResultSettings(**config["results"]),
+        store=config["store"]["kind"],
+        **market(config),
+        **judgement(config),
+    )

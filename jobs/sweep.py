@@ -1,0 +1,64 @@
+"""Search detector parameters: `python -m jobs.sweep`; the same command again goes on."""
+
+import sys
+
+if not __package__:  # as a script, its folder would come first and hide the package `sweep`
+    sys.stderr.write("python jobs/sweep.py cannot work; run: python -m jobs.sweep\n")
+    sys.exit(2)
+
+import logging
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+from jobs.launch import DONE, FAILED, command, finish, launch
+
+_log = logging.getLogger(__name__)
+
+
+@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="sweep")
+def _application(config: DictConfig) -> None:
+    finish("sweep", _run, config)
+
+
+def _run(config: dict[str, Any]) -> int:
+    from jobs import settings  # noqa: PLC0415 - slow
+    from sweep.report.leaderboard import show_sweep  # noqa: PLC0415 - slow
+    from sweep.report.progress import Reporter  # noqa: PLC0415 - slow
+    from sweep.search.runner import run_sweep  # noqa: PLC0415 - slow
+
+    spec = settings.sweep(config)
+    missing = [name for name in settings.detectors(config) if name not in spec.detectors]
+    if missing:
+        _log.info("not built: %s", ", ".join(missing))
+    with Reporter() as reporter:
+        outcome = run_sweep(
+            spec,
+            on_progress=lambda now: reporter.update(now.stage, now.done, now.total, now.failed),
+        )
+    for note in outcome.notes:
+        _log.info(note)
+    if outcome.sets:
+        show_sweep(outcome.folder)
+    if outcome.reason:
+        _log.error(outcome.reason)
+    if outcome.status == "interrupted":
+        _log.warning("interrupted; to go on: %s", command())
+    _log.info(
+        "SWEEP RESULT status=%s sets=%d failed=%d results=%s",
+        outcome.status,
+        outcome.sets,
+        outcome.failed,
+        outcome.folder,
+    )
+    return DONE if outcome.status == "done" else FAILED
+
+
+def main() -> None:
+    """Run the job from the command line."""
+    launch("sweep", _application)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Tables on the terminal: coverage of the store and summary of a backtest, and their parts."""
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 80
+NEEDS_IMPROVEMENT = 0.45
+"""Win rate below which a detector is listed as in need of improvement (seed of the project)."""
+TOP = 5
+UNKNOWN = "-"
+
+Row = Mapping[str, Any]
+
+
+def console() -> Console:
+    """Return standard output, at least 80 columns wide, so that tables never wrap into a log."""
+    found = Console(highlight=False)
+    return found if found.width >= WIDTH else Console(highlight=False, width=WIDTH)
+
+
+def show_coverage(first: dt.date, last: dt.date, series: Sequence[Row]) -> None:
+    """Print what the store has per symbol and timeframe.
+
+    Parameters
+    ----------
+    first, last
+        New York dates of the range.
+    series
+        One row per symbol and timeframe (`sweep.ingest.coverage.SeriesCoverage`).
+    """
+    table = table_of(f"BAR STORE {first} to {last}", ("symbol", "timeframe"))
+    for name in ("sessions", "complete", "absent", "other", "bars", "of", "share", "dupl.", "bad"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in series:
+        days = {state: len(dates) for state, dates in one["states"].items()}
+        complete, absent = days.get("complete", 0), days.get("absent_at_vendor", 0)
+        table.add_row(
+            one["symbol"],
+            one["timeframe"],
+            f"{one['sessions']:,}",
+            f"{complete:,}",
+            f"{absent:,}",
+            f"{one['sessions'] - complete - absent:,}",
+            f"{one['present']:,}",
+            f"{one['expected']:,}",
+            percent(one["present"] / one["expected"] if one["expected"] else math.nan),
+            f"{one['duplicates']:,}",
+            f"{sum(one['bad_rows'].values()):,}",
+        )
+    console().print(table)
+
+
+def show_backtest(first: dt.date, last: dt.date, results: Sequence[Row]) -> None:
+    """Print a table of detectors and the BACKTEST SUMMARY.
+
+    Parameters
+    ----------
+    first, last
+        New York dates of the range.
+    results
+        One row per detector: `detector`, `status` (`traded`, `no_signal`, `not_evaluable`,
+        `not_built`), `reason`, `sessions` and, where it was evaluated, the mapping `metrics`.
+    """
+    out = console()
+    table = table_of(f"BACKTEST {first} to {last}", ("detector",))
+    for name in ("trades", "win rate (95 %)", "net R", "gross R", "PF", "total R"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in results:
+        if row["status"] == "not_evaluable":
+            table.add_row(row["detector"], UNKNOWN, "not evaluable")
+        elif row["status"] != "not_built":
+            found = row["metrics"]
+            total = number(found["total_r"], 1)
+            table.add_row(row["detector"], f"{found['trades']:,.0f}", *judged(found), total)
+    out.print(table)
+    for row in results:
+        if row["reason"] and row["status"] != "not_built":
+            on = "" if row["status"] == "not_evaluable" else "in part "
+            out.print(f"{row['detector']}: {on}not evaluable: {row['reason']}", soft_wrap=True)
+    missing = [row["detector"] for row in results if row["status"] == "not_built"]
+    if missing:
+        out.print(f"not built: {', '.join(missing)}", soft_wrap=True)
+    for line in summary_lines(results):
+        out.print(line, soft_wrap=True)
+
+
+def summary_lines(results: Sequence[Row]) -> list[str]:
+    """Return the BACKTEST SUMMARY: what was tested, overall, the best and the worst.
+
+    Detectors without trades leave means and rankings: they have no win rate.
+    """
+    tested = [row for row in results if row["status"] in {"traded", "no_signal"}]
+    traded = [row for row in tested if row["metrics"]["trades"] > 0]
+    trades = sum(row["metrics"]["trades"] for row in traded)
+    wins = sum(row["metrics"]["trades"] * row["metrics"]["win_rate"] for row in traded)
+    ranked = sorted(traded, key=lambda row: (-row["metrics"]["win_rate"], row["detector"]))
+    weak = [row for row in ranked if row["metrics"]["win_rate"] < NEEDS_IMPROVEMENT]
+    return [
+        "",
+        "BACKTEST SUMMARY",
+        f"  Detectors tested:    {len(tested)} of {len(results)}",
+        f"  Total trades:        {trades:,.0f}",
+        f"  Overall win rate:    {percent(wins / trades if trades else math.nan)}",
+        f"  Mean profit factor:  {_mean(traded, 'profit_factor')}",
+        f"  Mean expectancy:     {_mean(traded, 'expectancy_r', ' R net')}",
+        "  Top performers, by win rate:",
+        *_listed(ranked[:TOP]),
+        f"  Needs improvement, win rate below {NEEDS_IMPROVEMENT:.0%}:",
+        *_listed(weak),
+    ]
+
+
+def _listed(rows: Sequence[Row]) -> list[str]:
+    """Return one line per detector; a win rate means little without its break-even."""
+    return [
+        f"    {row['detector']:<28}{percent(found['win_rate']):>7} of {found['trades']:,.0f}"
+        f" trades (break-even {percent(found['breakeven_win_rate'])})"
+        for row in rows
+        for found in [row["metrics"]]
+    ] or ["    none"]
+
+
+def _mean(rows: Sequence[Row], name: str, unit: str = "") -> str:
+    values = [row["metrics"][name] for row in rows]
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return UNKNOWN
+    left = (
+        f" ({len(values) - len(finite)} without losses left out)"
+        if len(finite) < len(values)
+        else ""
+    )
+    return f"{sum(finite) / len(finite):.2f}{unit}{left}"
+
+
+def judged(row: Row) -> tuple[str, str, str, str]:
+    """Return win rate with its interval, expectancy net and gross, profit factor."""
+    interval = f"[{_share(row['win_rate_low'])}, {_share(row['win_rate_high'])}]"
+    return (
+        f"{percent(row['win_rate'])} {interval}" if row["trades"] else UNKNOWN,
+        number(row["expectancy_r"], 3),
+        number(row["expectancy_gross_r"], 3),
+        number(row["profit_factor"], 2),
+    )
+
+
+def table_of(title: str, names: Sequence[str]) -> Table:
+    """Return an empty table with its first, left-aligned columns."""
+    table = Table(
+        title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    return table
+
+
+def number(value: float | None, digits: int) -> str:
+    """Return a number with some decimals, `-` where it is unknown."""
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    return f"{value:,.{digits}f}" if math.isfinite(value) else "inf"
+
+
+def percent(value: float | None) -> str:
+    """Return a share in percent, `-` where it is unknown."""
+    return UNKNOWN if value is None or math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def _share(value: float | None) -> str:
+    return UNKNOWN if value is None or math.isnan(value) else f"{100 * value:.0f}"
