@@ -1,9 +1,9 @@
 """Scripted events: jumps that make detectors fire, and the drift that a planted edge takes.
 
 Every jump is one gap between two minutes. Its sizes and odds are fixed by earlier prices and its
-mean, what follows it included, is nil: before an event nothing can be known about its side. After an
-episode the price is the same martingale again. After a planted breakout upward it drifts on for a
-while in `DRIFT_ODDS` of the cases; one downward leads nowhere, and the odds make up for it.
+mean, what follows it included, is nil: before an event nothing can be known about its side. After
+an episode the price is the same martingale again. After a planted breakout upward it drifts on for
+a while in `DRIFT_ODDS` of the cases; one downward leads nowhere, and the odds make up for it.
 """
 
 import dataclasses
@@ -22,14 +22,14 @@ RANGE_BARS, ATR_BARS = 30, 26
 PAST_BARS = max(RANGE_BARS, ATR_BARS)
 
 #: Share of planted breakouts upward that price drifts on after, and minutes of drift.
-DRIFT_ODDS = 0.75
+DRIFT_ODDS = 0.8
 DRIFT_MINUTES = (90, 150)
 
 #: Least move since the prior close that a planted breakout upward reaches.
-DAY_CHANGE_FRAC = 0.006
+DAY_CHANGE_FRAC = 0.0045
 
 #: Longest jump of a planted breakout upward; where more is needed it waits for a better minute.
-REACH_ATR = 2.2
+REACH_ATR = 3.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,8 +220,8 @@ def _break_out(event: Event, day: _Day, drift_atr: float) -> Happening | None:
             break
     else:
         return None
-    down = max(known.price - known.low + 0.3 * known.atr, known.atr)
     drift = drift_atr * known.atr
+    down = max(known.price - known.low + 0.3 * known.atr, known.atr) + drift / 2
     gain = math.exp(up) * (1 + DRIFT_ODDS * math.expm1(drift)) - 1
     loss = -math.expm1(-down)
     if side >= loss / (gain + loss):

@@ -20,7 +20,6 @@ from detectors.bars import Float, Int
 from sweep.ingest.sample.clock import Grid
 from sweep.ingest.sample.prices import Rows
 
-STOCKS, INDICES = "us_stocks_sip", "us_indices"
 STOCK_HEADER = b"ticker,volume,open,close,high,low,window_start,transactions\n"
 INDEX_HEADER = b"ticker,open,close,high,low,window_start\n"
 
@@ -33,11 +32,6 @@ FRACTION_PERIOD, FRACTIONAL = 5, 3
 COMPRESSION = 1
 PRICES = ("open", "close", "high", "low")
 PARTIAL = ".partial"
-
-
-def key_of(product: str, day: str) -> str:
-    """Return the path below the root of a product's day file; `day` as YYYY-MM-DD."""
-    return f"{product}/minute_aggs_v1/{day[:4]}/{day[5:7]}/{day}.csv.gz"
 
 
 def write_day(

@@ -1,15 +1,17 @@
 """Write a sample market."""
 
 import dataclasses
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from sweep.ingest.products import INDICES, STOCKS
 from sweep.ingest.sample import manifest
 from sweep.ingest.sample.clock import Grid, grid_of, last_sessions
 from sweep.ingest.sample.edge import drift_atr
 from sweep.ingest.sample.events import Market, script
-from sweep.ingest.sample.files import INDICES, STOCKS, key_of, write_day
+from sweep.ingest.sample.files import write_day
 from sweep.ingest.sample.prices import TICKERS, Rows, rows_of
 from sweep.ingest.sample.schedule import breakouts_of, episodes_of
 from sweep.ingest.sample.spec import (
@@ -20,6 +22,7 @@ from sweep.ingest.sample.spec import (
     SampleSpec,
 )
 from sweep.ingest.sample.walk import PROCESSES, Steps, steps_of
+from sweep.market.calendar import as_dates
 
 #: Independent streams of random numbers: an edge or an episode leaves the others as they are.
 WALK, COINS, EPISODES, BREAKOUTS, ROWS, ORDER = range(6)
@@ -51,10 +54,41 @@ def generate_sample(
     if found is not None:
         return found
     grid = grid_of(last_sessions(spec.sessions, spec.last))
-    days = [str(day) for day in grid.sessions.date]
-    keys = [key_of(product, day) for day in days for product in (STOCKS, INDICES)]
+    days = as_dates(grid.sessions)
+    keys = [product.key(day) for day in days for product in (STOCKS, INDICES)]
     manifest.clear(spec.root)
     manifest.write(spec, keys, None)
+    markets, tickers = build(spec, grid)
+    rows, size = _write_days(spec, grid, keys, tickers, progress)
+    report = SampleReport(
+        root=spec.root,
+        first=days[0],
+        last=days[-1],
+        files=len(keys),
+        rows=rows,
+        bytes=size,
+        planted=_planted(spec, markets) if spec.edge == "planted" else None,
+        reused=False,
+    )
+    manifest.write(spec, keys, report, _events(days, markets))
+    return report
+
+
+def build(spec: SampleSpec, grid: Grid) -> tuple[list[Market], list[Rows]]:
+    """Walk all processes and price all tickers, in memory.
+
+    Parameters
+    ----------
+    spec
+        The sample; its root is not touched.
+    grid
+        Minutes of its sessions.
+
+    Returns
+    -------
+    tuple
+        One market per entry of `PROCESSES`, rows per entry of `TICKERS`.
+    """
     steps = steps_of(grid, np.random.default_rng([spec.seed, WALK]))
     markets = [_market(spec, grid, i, steps[i]) for i in range(len(PROCESSES))]
     tickers = [
@@ -67,19 +101,7 @@ def generate_sample(
         )
         for i, ticker in enumerate(TICKERS)
     ]
-    rows, size = _write_days(spec, grid, keys, tickers, progress)
-    report = SampleReport(
-        root=spec.root,
-        first=grid.sessions.date[0].item(),
-        last=grid.sessions.date[-1].item(),
-        files=len(keys),
-        rows=rows,
-        bytes=size,
-        planted=_planted(spec, markets) if spec.edge == "planted" else None,
-        reused=False,
-    )
-    manifest.write(spec, keys, report, _events(days, markets))
-    return report
+    return markets, tickers
 
 
 def _market(spec: SampleSpec, grid: Grid, process: int, steps: Steps) -> Market:
@@ -111,7 +133,7 @@ def _write_days(
     order = np.random.default_rng([spec.seed, ORDER])
     total_rows = total_bytes = 0
     for i, key in enumerate(keys):
-        product = stocks if key.startswith(STOCKS) else indices
+        product = stocks if key.startswith(STOCKS.name) else indices
         rows, size = write_day(spec.root / key, grid, i // 2, product, order)
         total_rows += rows
         total_bytes += size
@@ -136,13 +158,13 @@ def _planted(spec: SampleSpec, markets: Sequence[Market]) -> Planted:
     )
 
 
-def _events(days: Sequence[str], markets: Sequence[Market]) -> list[Mapping[str, object]]:
+def _events(days: Sequence[dt.date], markets: Sequence[Market]) -> list[Mapping[str, object]]:
     """Describe what was scripted, by process and time."""
     return [
         {
             "process": process.name,
             **dataclasses.asdict(happening),
-            "session": days[happening.session],
+            "session": days[happening.session].isoformat(),
         }
         for process, market in zip(PROCESSES, markets, strict=True)
         for happening in market.happenings

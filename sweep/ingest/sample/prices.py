@@ -114,7 +114,7 @@ def rows_of(
         high, low = np.maximum(high, opening), np.minimum(low, opening)
         volume = transactions = None
     else:
-        volume = volume_of(grid, ticker.mean_shares, steps.sigma, market.surge, rng)
+        volume = volume_of(grid, ticker.mean_shares, steps, market.surge, rng)
         transactions = transactions_of(volume, rng)
     absent = np.where(grid.regular, ticker.absent, ticker.absent_extended)
     return Rows(

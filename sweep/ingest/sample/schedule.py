@@ -15,12 +15,12 @@ Kind = Literal["shock", "open", "close", "breakout"]
 #: Sessions before the first event: baselines and indicators are known from then on.
 QUIET_SESSIONS = 9
 
-#: Episodes of an index per ten sessions; a stock has the shocks alone.
-PERIOD_SESSIONS = 10
+#: Episodes of an index per fifteen sessions; a stock has the shocks alone.
+PERIOD_SESSIONS = 15
 SHOCKS = 2
 
 #: Share of the sessions without an episode that try for a planted breakout.
-BREAKOUT_RATE = 0.85
+BREAKOUT_RATE = 0.95
 
 BAR_MINUTES = 15
 
@@ -59,7 +59,7 @@ def episodes_of(
 ) -> list[Event]:
     """Draw the episodes of a process, one a session, on half days one at each end of the session.
 
-    Every sign is a fair coin, but they come in opposite pairs (the shocks of ten sessions; opens
+    Every sign is a fair coin, but they come in opposite pairs (the shocks of a period; opens
     and closes between the two indices), so that both sides of a detector get as many.
 
     Parameters
@@ -129,17 +129,17 @@ def _event(grid: Grid, session: int, kind: Kind, sign: int, rng: np.random.Gener
     within = int(rng.integers(2, 9))
     if kind == "shock":
         minutes = [BAR_MINUTES * int(rng.integers(4, (length - 90) // BAR_MINUTES)) + within]
-        surge = rng.uniform(2.2, 4.0)
+        surge = rng.uniform(2.5, 4.5)
     elif kind == "open":
         minutes = [int(rng.integers(5, 9))]
-        surge = rng.uniform(1.9, 2.6)
+        surge = rng.uniform(2.0, 3.0)
     elif kind == "close":
         minutes = [length - int(rng.integers(41, 54))]
-        surge = rng.uniform(1.8, 2.4)
+        surge = rng.uniform(2.0, 3.0)
     else:
-        bars = np.sort(rng.choice(np.arange(3, 15), size=4, replace=False))
+        bars = np.sort(rng.choice(np.arange(6, 15), size=9, replace=False))
         minutes = (BAR_MINUTES * bars + 6 + within % 6).tolist()
-        surge = rng.uniform(2.4, 4.5)
+        surge = rng.uniform(3.5, 6.0)
     first, second, third = rng.random(3).tolist()
     return Event(session, kind, sign, tuple(minutes), float(surge), (first, second, third))
 

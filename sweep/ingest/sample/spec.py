@@ -22,9 +22,9 @@ PLANTED_DETECTOR = "breakout_bullish"
 PLANTED_VALUES: Mapping[str, float] = {
     "breakout_lookback_bars": 20,
     "breakout_buffer_atr": 0.2,
-    "volume_surge_min": 1.8,
+    "volume_surge_min": 2.0,
     "vwap_dist_min_frac": 0.0015,
-    "price_change_min_frac": 0.004,
+    "price_change_min_frac": 0.0035,
     "stop_atr": 1.5,
     "target_atr": 2.5,
     "max_hold_bars": 10,

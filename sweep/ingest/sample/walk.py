@@ -115,12 +115,12 @@ def steps_of(grid: Grid, rng: np.random.Generator) -> list[Steps]:
     """
     n, days = len(grid), len(grid.sessions)
     market = rng.standard_normal((2, n))
-    market_day = _autoregression(rng, days, DAY_PERSISTENCE, DAY_SPREAD)
-    market_minute = _autoregression(rng, n, MINUTE_PERSISTENCE, MINUTE_SPREAD)
+    market_day = autoregression(rng, days, DAY_PERSISTENCE, DAY_SPREAD)
+    market_minute = autoregression(rng, n, MINUTE_PERSISTENCE, MINUTE_SPREAD)
     shape = _session_shape(grid)
     drawn = []
     for process in PROCESSES:
-        own_day = _autoregression(rng, days, DAY_PERSISTENCE, OWN_DAY_SPREAD)
+        own_day = autoregression(rng, days, DAY_PERSISTENCE, OWN_DAY_SPREAD)
         level = np.exp((market_day + own_day)[grid.session] + grid.regular * market_minute)
         sigma = process.day_frac * shape * level
         own = rng.standard_normal((2, n))
@@ -178,17 +178,17 @@ def _session_shape(grid: Grid) -> Float:
     minute, length = grid.minute.astype(np.float64), grid.length[grid.session].astype(np.float64)
     inside = np.clip(minute, 0, length - 1)
     full = u_shape(np.arange(390.0), np.full(390, 390.0))
-    shape = u_shape(inside, length) / np.sqrt(np.sum(full**2))
+    shape: Float = u_shape(inside, length) / np.sqrt(np.sum(full**2))
     shape[minute < 0] = PRE / np.sqrt(PRE_MINUTES)
     shape[minute >= length] = POST / np.sqrt(POST_MINUTES)
     return shape
 
 
-def _autoregression(
+def autoregression(
     rng: np.random.Generator, count: int, persistence: float, spread: float
 ) -> Float:
     """Return a stationary AR(1) series of standard deviation `spread`, float64 [count]."""
     noise = rng.standard_normal(count) * spread * np.sqrt(1 - persistence**2)
     noise[0] /= np.sqrt(1 - persistence**2)
-    series: Float = lfilter([1.0], [1.0, -persistence], noise)
+    series: Float = np.asarray(lfilter([1.0], [1.0, -persistence], noise), np.float64)
     return series
