@@ -178,15 +178,16 @@ def _checked(
     rows, dropped = settle_duplicates(rows)
     duplicates = np.bincount(dropped, minlength=len(order))
     kept = np.bincount(rows.symbol, minlength=len(order))
+    faulty = bad.sum(axis=1) > 0
     counts = {
-        name: SymbolCounts(
-            int(kept[i]),
-            int(duplicates[i]),
-            {REASONS[j]: int(bad[i, j]) for j in np.flatnonzero(bad[i])},
-        )
+        name: SymbolCounts(int(kept[i]), int(duplicates[i]), _reasons(bad[i]) if faulty[i] else {})
         for i, name in enumerate(order)
     }
     return DayRows(_table(rows, order, product), counts, text_bytes)
+
+
+def _reasons(counts: NDArray[np.int64]) -> dict[str, int]:
+    return {REASONS[j]: int(counts[j]) for j in np.flatnonzero(counts)}
 
 
 def _place(order: list[str], name: str) -> int:

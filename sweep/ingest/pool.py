@@ -1,17 +1,21 @@
 """Run many small tasks over a few processes, or here; a failing task is a result, not an end."""
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Generic, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-#: Starting processes costs about a second: fewer tasks than this are done here.
-FEW_TASKS = 16
+#: Killed workers in a row, without a task done, after which no further one is started.
+HOPELESS = 3
 
 
 class Outcome(Generic[Task, Result]):
@@ -35,26 +39,57 @@ def run_tasks(
     tasks
         One call each.
     workers
-        Processes; 1, or few tasks, run in this process and in order.
+        Processes; with 1 the tasks run in this process and in order.
     """
-    if workers == 1 or len(tasks) < FEW_TASKS:
+    if min(workers, len(tasks)) <= 1 or not _can_spawn():
         for task in tasks:
             yield _attempt(function, task)
         return
-    context = multiprocessing.get_context("spawn")
+    pending = list(tasks)
+    processes, killed = min(workers, len(tasks)), 0
+    while pending:
+        finished: set[int] = set()
+        for place, outcome in _in_processes(function, pending, processes):
+            finished.add(place)
+            yield outcome
+        pending = [task for place, task in enumerate(pending) if place not in finished]
+        if not pending:
+            return
+        # A worker was killed. One process takes tasks in order: if it dies too, the first
+        # unfinished task is the one that kills.
+        if processes == 1:
+            yield Outcome(pending.pop(0), None, "its worker process was killed (out of memory?)")
+            killed = 1 if finished else killed + 1
+        if killed == HOPELESS:
+            for task in pending:
+                yield Outcome(task, None, "not tried: worker processes die; try workers=1")
+            return
+        processes = 1
+
+
+def _in_processes(
+    function: Callable[[Task], Result], tasks: Sequence[Task], processes: int
+) -> Iterator[tuple[int, Outcome[Task, Result]]]:
+    """Yield (place, outcome) of the tasks finished before the pool broke, if it did."""
     with concurrent.futures.ProcessPoolExecutor(
-        min(workers, len(tasks)), mp_context=context, initializer=_die_with_parent
+        processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_die_with_parent,
     ) as pool:
-        futures = {pool.submit(_attempt, function, task): task for task in tasks}
+        futures = {pool.submit(_attempt, function, task): i for i, task in enumerate(tasks)}
         try:
             for future in concurrent.futures.as_completed(futures):
-                try:
-                    yield future.result()
-                except concurrent.futures.process.BrokenProcessPool:
-                    text = "its worker process was killed (out of memory?); try workers=1"
-                    yield Outcome(futures[future], None, text)
+                with contextlib.suppress(BrokenProcessPool):
+                    yield futures[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _can_spawn() -> bool:
+    """Tell whether a new process can import the main module: not from standard input."""
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    return main.__spec__ is not None or path is None or Path(path).exists()
 
 
 def _attempt(function: Callable[[Task], Result], task: Task) -> Outcome[Task, Result]:

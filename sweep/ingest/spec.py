@@ -8,6 +8,9 @@ from typing import Literal
 
 SOURCE_KINDS = ("flatfiles",)
 
+#: Failures that the sentences of a report name one by one.
+_NAMED = 20
+
 
 @dataclasses.dataclass(frozen=True)
 class BackfillSpec:
@@ -162,5 +165,7 @@ class BackfillReport:
         for name, near in self.unknown.items():
             hint = f"; nearest names: {', '.join(near)}" if near else ""
             text.append(f"no row of {name} in any file of the range{hint}")
-        text += [f"{failure.what}: {failure.error}" for failure in self.failures]
+        text += [f"{failure.what}: {failure.error}" for failure in self.failures[:_NAMED]]
+        if len(self.failures) > _NAMED:
+            text.append(f"... and {len(self.failures) - _NAMED} more failures")
         return text
