@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -20,6 +21,9 @@ from sweep.store.sql.connect import Kind, connect
 from sweep.store.sql.faults import translated
 from sweep.store.sql.models import METADATA
 from sweep.store.sql.write import write
+
+# Alembic tells of every look at a schema at level INFO; what matters is in `Upgrade`.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 _UPGRADE_LOCK = 0x6465_7465_6374  # "detect": one advisory lock of Postgres for all our upgrades
 

@@ -4,6 +4,7 @@ import datetime as dt
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -74,6 +75,17 @@ def test_mirrors_have_the_columns_of_their_parquet_files():
             assert arrow_type(coverage.c[field.name]) == field.type, field.name
 
 
+@pytest.mark.postgres
+def test_texts_of_postgres_compare_bytewise_whatever_its_locale(postgres_store):
+    with postgres_store.transaction() as connection:
+        collations = connection.exec_driver_sql(
+            "SELECT DISTINCT collation_name FROM information_schema.columns "
+            "WHERE table_schema = 'public' AND data_type = 'character varying' "
+            "AND table_name <> 'alembic_version'"
+        ).all()
+    assert collations == [("C",)]
+
+
 def test_upgrade_again_changes_nothing(sql_database):
     sql_database.upsert("watchlist", [{"symbol": "SPY"}])
     again = sql_database.upgrade()
@@ -94,6 +106,7 @@ def test_processes_that_upgrade_at_once_all_succeed_and_one_does_it(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=Path(__file__).parents[2],
         )
         for _ in range(3)
     ]

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from sweep.store.coverage import COVERAGE
 from sweep.store.errors import StoreTerminal
 from sweep.store.sql.write import COPY_FROM_ROWS
 
@@ -112,13 +113,13 @@ def test_of_rows_with_one_key_the_last_counts(sql_database, n):
 
 @pytest.mark.postgres
 def test_unchanged_rows_are_not_written_again_on_postgres(postgres_store):
-    postgres_store.upsert("historical_bars", _bars(COPY_FROM_ROWS))
-    postgres_store.upsert("historical_bars", _bars(COPY_FROM_ROWS))
+    for rows in (_bars(COPY_FROM_ROWS), _bars(5, first=COPY_FROM_ROWS), _bars(COPY_FROM_ROWS + 5)):
+        postgres_store.upsert("historical_bars", rows)
     with postgres_store.transaction() as connection:
         (writers,) = connection.exec_driver_sql(
             "SELECT count(DISTINCT xmin::text) FROM historical_bars"
         ).one()
-    assert writers == 1
+    assert writers == 2
 
 
 def test_nan_becomes_null_on_both(sql_database):
@@ -189,6 +190,29 @@ def test_bars_are_found_by_the_query_of_the_seed(sql_database):
     assert row[:3] == ("SPY", "1m", 390)
     first, last = (str(moment)[:19] for moment in row[3:])
     assert (first, last) == ("2015-03-09 13:30:00", "2015-03-09 19:59:00")
+
+
+def test_coverage_records_go_in_as_they_are(sql_database):
+    record = {
+        "symbol": "SPY",
+        "session": dt.date(2015, 3, 9),
+        "source": "flatfiles",
+        "state": "complete",
+        "minutes_present": 389,
+        "minutes_expected": 390,
+        "extended_minutes": None,
+        "duplicates": 0,
+        "bad_rows": '{"negative price": 2}',
+        "key": "us_stocks_sip/minute_aggs_v1/2015/03/2015-03-09.csv.gz",
+        "version": None,
+        "fetched_at": MOMENT,
+    }
+    records = pa.Table.from_pylist([record], schema=COVERAGE)
+    for _ in range(2):
+        sql_database.upsert("coverage", records)
+    (row,) = sql_database.read("coverage").to_pylist()
+    assert json.loads(row.pop("bad_rows")) == {"negative price": 2}
+    assert row == {name: value for name, value in record.items() if name != "bad_rows"}
 
 
 @pytest.mark.parametrize(
