@@ -70,3 +70,42 @@ def test_every_case_of_the_file_is_run_or_named_as_not_built(cases):
 def test_an_unknown_function_is_refused_by_name():
     with pytest.raises(ValueError, match=r"must be one of adjust_pvalues.*got astrology"):
         reference_adapter.evaluate("astrology", {})
+
+
+# Functions without a case in the file: values of the reference notes.
+def test_walk_forward_of_the_notes():
+    given = {"n_obs": 50, "train_size": 20, "test_size": 8, "purged_size": 2}
+    found = reference_adapter.evaluate("walk_forward_splits", given)
+    ends = [(train[0], train[-1], test[0], test[-1])
+            for train, test in zip(found["train"], found["test"], strict=True)]  # fmt: skip
+    assert ends == [(0, 19, 22, 29), (8, 27, 30, 37), (16, 35, 38, 45)]
+    anchored = reference_adapter.evaluate("walk_forward_splits", given | {"anchored": True})
+    assert [train[0] for train in anchored["train"]] == [0, 0, 0]
+
+
+def test_counts_and_expected_maximum_of_the_notes():
+    counts = reference_adapter.evaluate("cpcv_counts", {"n_folds": 10, "n_test_folds": 2})
+    assert counts == {"n_splits": 45, "n_test_paths": 9}
+    exact = reference_adapter.evaluate("expected_max_z_exact", {"n_trials": 100_000})
+    assert exact == pytest.approx(4.38432, abs=6e-6)
+
+
+def test_matrices_come_as_days_by_sets():
+    days = np.random.default_rng(3).standard_normal((250, 12))
+    days[:, 7] += 0.4
+    given = {"returns": days, "n_resamples": 200, "seed": 1}
+    assert reference_adapter.evaluate("deflated_sharpe_from_matrix", given)["best"] == 7
+    assert reference_adapter.evaluate("spa", given)["best"] == 7
+    assert reference_adapter.evaluate("spa", given)["n_resamples"] == 200
+    assert reference_adapter.evaluate("stepm", given)["superior"] == [7]
+    moments = reference_adapter.evaluate("sharpe_and_moments", {"returns": days[:, 7]})
+    assert moments["sr"] == pytest.approx(days[:, 7].mean() / days[:, 7].std(ddof=1))
+    assert reference_adapter.evaluate("effective_number_of_trials", given)["clusters"] == 12
+
+
+def test_plateau_of_a_small_grid():
+    grid = [[0, 0, 0, 0], [0, 0.9, 0, 0.3], [0, 0, 0.3, 0.3], [0, 0, 0.3, 0.3]]
+    found = reference_adapter.evaluate("plateau_score_grid", {"grid": grid})
+    assert found["best_index"] == [2, 2]  # the first of equals; the peak's own score is 0
+    assert found["scores"][1][1] == 0
+    assert found["best_score"] == pytest.approx(0.3)

@@ -103,6 +103,7 @@ def test_matrix_deflates_its_best_column():
     rng = np.random.default_rng(8)
     returns = rng.standard_normal((40, 300))
     returns[17] += 0.15
+    returns[5] = returns[5] * 50 + 2  # largest mean, not the largest ratio
     returns[3] = 0.05  # constant: counts as a try, has no ratio
     best, found = deflated_sharpe_from_matrix(returns)
     assert best == 17
