@@ -16,7 +16,7 @@ $(STAMP): requirements.lock pyproject.toml
 	touch $@
 
 sweep: install
-	$(BIN)/python -m jobs.sample
+	$(BIN)/python -m jobs.sample experiment=sample
 	$(BIN)/python -m jobs.backfill experiment=sample
 	$(BIN)/python -m jobs.sweep experiment=sample
 
