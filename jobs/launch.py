@@ -20,6 +20,9 @@ _log = logging.getLogger(__name__)
 
 DONE, FAILED, UNUSABLE = 0, 1, 2
 
+_LAST_LINE = {"sweep": "SWEEP RESULT status={} sets=0 failed=0 results=none"}
+"""Last line of a job that came to nothing: `ray job submit` does not hand on the exit code."""
+
 
 def launch(job: str, application: Callable[[], None]) -> None:
     """Check the command line all at once, then hand over to Hydra.
@@ -55,23 +58,23 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     try:
         code = work(plain)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # Ray answers SIGTERM with sys.exit
         _log.warning("interrupted; to go on: %s", command())
-        code = FAILED
+        _leave(job, FAILED, "interrupted")
     except ValueError as error:
         _log.debug("where it was refused", exc_info=True)
         _refuse(job, str(error).splitlines())
     except OSError as error:
         _log.debug("where it failed", exc_info=True)
         _log.error("%s; check storage.root, source.root and their permissions", error)
-        code = FAILED
+        _leave(job, FAILED, "failed")
     except (StoreTerminal, StoreTransient) as error:
         _log.debug("where it failed", exc_info=True)
         _log.error("%s", error)
-        code = FAILED
+        _leave(job, FAILED, "failed")
     except Exception:  # noqa: BLE001 - the boundary of a job
         _log.exception("jobs.%s failed", job)
-        code = FAILED
+        _leave(job, FAILED, "failed")
     logging.shutdown()
     sys.exit(code)
 
@@ -90,4 +93,12 @@ def _refuse(job: str, faults: tuple[str, ...] | list[str]) -> NoReturn:
     lines = "".join(f"  {fault}\n" for fault in faults)
     sys.stdout.flush()
     sys.stderr.write(f"jobs.{job}: {len(faults)} fault{many}, nothing was done\n{lines}")
-    sys.exit(UNUSABLE)
+    sys.stderr.flush()
+    _leave(job, UNUSABLE, "failed")
+
+
+def _leave(job: str, code: int, status: str) -> NoReturn:
+    logging.shutdown()
+    if job in _LAST_LINE:
+        sys.stdout.write(_LAST_LINE[job].format(status) + "\n")
+    sys.exit(code)

@@ -41,10 +41,10 @@ def _run(config: dict[str, Any]) -> int:
         _log.info(note)
     if outcome.sets:
         show_sweep(outcome.folder)
-    if outcome.reason:
-        _log.error(outcome.reason)
     if outcome.status == "interrupted":
         _log.warning("interrupted; to go on: %s", command())
+    elif outcome.reason:
+        _log.error(outcome.reason)
     _log.info(
         "SWEEP RESULT status=%s sets=%d failed=%d results=%s",
         outcome.status,

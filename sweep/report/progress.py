@@ -1,5 +1,6 @@
 """How far long work has come: a bar on a terminal, plain log lines elsewhere."""
 
+import datetime as dt
 import logging
 import time
 from collections.abc import Callable
@@ -118,7 +119,7 @@ class Reporter:
             rate = (done - self._first) / elapsed
             parts.append(f"{rate:,.1f}/s")
             if done < total:
-                parts.append(f"{(total - done) / rate:,.0f} s left")
+                parts.append(f"{dt.timedelta(seconds=round((total - done) / rate))} left")
         if failed:
             parts.append(f"{failed:,} failed")
         _log.info(", ".join(parts))

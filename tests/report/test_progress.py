@@ -1,0 +1,69 @@
+"""Progress: plain lines without a terminal, a bar on one."""
+
+import io
+import logging
+
+from rich.console import Console
+
+from sweep.report.progress import Reporter
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def lines_of(caplog, steps):
+    clock = Clock()
+    with (
+        caplog.at_level(logging.INFO),
+        Reporter(Console(file=io.StringIO(), force_terminal=False), clock) as reporter,
+    ):
+        for now, update in steps:
+            clock.now = now
+            reporter.update(*update)
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_without_a_terminal_a_line_comes_every_ten_seconds_and_at_the_end(caplog):
+    found = lines_of(
+        caplog,
+        [
+            (0.0, ("evaluating", 100, 1100)),
+            (4.0, ("evaluating", 300, 1100)),
+            (10.0, ("evaluating", 600, 1100)),
+            (12.0, ("evaluating", 700, 1100)),
+            (20.0, ("evaluating", 1100, 1100, 3)),
+        ],
+    )
+    # 100 sets of an earlier run do not count into the rate: 500 in 10 s, then 1,000 in 20 s.
+    assert found == [
+        "evaluating, 100 of 1,100",
+        "evaluating, 600 of 1,100, 50.0/s, 0:00:10 left",
+        "evaluating, 1,100 of 1,100, 50.0/s, 3 failed",
+    ]
+
+
+def test_a_new_stage_is_said_at_once(caplog):
+    found = lines_of(
+        caplog,
+        [(0.0, ("loading bars",)), (1.0, ("starting Ray", 0, 50)), (2.0, ("tables", 50, 50))],
+    )
+    assert found == ["loading bars", "starting Ray, 0 of 50", "tables, 50 of 50"]
+
+
+def test_on_a_terminal_the_bar_shows_stage_count_and_failures(caplog):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, color_system=None)
+    with caplog.at_level(logging.INFO), Reporter(console) as reporter:
+        reporter.update("evaluating", 0, 40)
+        reporter.update("evaluating", 40, 40, 2)
+        reporter.update("writing tables")
+    shown = screen.getvalue()
+    assert "evaluating (2 failed)" in shown
+    assert "40/40" in shown
+    assert "writing tables" in shown
+    assert not caplog.records

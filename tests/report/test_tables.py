@@ -1,0 +1,212 @@
+"""Tables on the terminal say what is known, and never 0 where nothing could be tested."""
+
+import datetime as dt
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sweep.report.console import show_backtest, show_coverage, summary_lines
+from sweep.report.leaderboard import show_sweep, state_line
+
+FIRST, LAST = dt.date(2025, 1, 2), dt.date(2025, 3, 31)
+
+
+def metrics(trades, win_rate, **others):
+    found = {
+        "trades": float(trades),
+        "win_rate": win_rate,
+        "win_rate_low": win_rate - 0.1,
+        "win_rate_high": win_rate + 0.1,
+        "breakeven_win_rate": 0.4,
+        "expectancy_r": 0.05,
+        "expectancy_gross_r": 0.08,
+        "profit_factor": 1.5,
+        "total_r": 3.25,
+        "daily_lcb_r": -0.012,
+    }
+    return found | others
+
+
+def row(detector, status, reason="", found=None):
+    return {
+        "detector": detector,
+        "status": status,
+        "reason": reason,
+        "sessions": 60,
+        "metrics": found or {},
+    }
+
+
+LOSING = metrics(300, 0.4, profit_factor=0.5, expectancy_r=-0.15)
+UNTESTED = "asset_class (SPY is ETF; it runs on INDEX)"
+RESULTS = [
+    row("breakout_bullish", "traded", found=metrics(100, 0.6)),
+    row(
+        "breakout_bearish",
+        "traded",
+        found=LOSING,
+    ),
+    row("mean_reversion_long", "traded", found=metrics(1, 1.0, profit_factor=float("inf"))),
+    row("mean_reversion_short", "no_signal", found=metrics(0, float("nan"))),
+    row("opening_drive_bullish", "not_evaluable", UNTESTED),
+    row("eod_pin_setup", "not_built", "not built"),
+]
+
+
+def test_the_summary_counts_what_was_tested():
+    assert summary_lines(RESULTS) == [
+        "",
+        "BACKTEST SUMMARY",
+        "  Detectors tested:    4 of 6",
+        "  Total trades:        401",
+        # (60 + 120 + 1) wins of 401 trades
+        "  Overall win rate:    45.1 %",
+        "  Mean profit factor:  1.00 (1 without losses left out)",
+        # (0.05 - 0.15 + 0.05) / 3
+        "  Mean expectancy:     -0.02 R net",
+        "  Top performers, by win rate:",
+        "    mean_reversion_long         100.0 % of 1 trades (break-even 40.0 %)",
+        "    breakout_bullish             60.0 % of 100 trades (break-even 40.0 %)",
+        "    breakout_bearish             40.0 % of 300 trades (break-even 40.0 %)",
+        "  Needs improvement, win rate below 45%:",
+        "    breakout_bearish             40.0 % of 300 trades (break-even 40.0 %)",
+    ]
+
+
+def test_a_summary_of_nothing_is_no_division_by_zero():
+    assert "  Overall win rate:    -" in summary_lines([row("breakout_bullish", "not_built")])
+
+
+def test_a_detector_that_could_not_be_tested_shows_no_number(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    show_backtest(FIRST, LAST, RESULTS)
+    shown = capsys.readouterr().out.splitlines()
+    (line,) = [text for text in shown if text.startswith("opening_drive_bullish  ")]
+    assert line.split() == ["opening_drive_bullish", "-", "not", "evaluable"]
+    assert f"opening_drive_bullish: not evaluable: {UNTESTED}" in shown
+    assert "not built: eod_pin_setup" in shown
+    (line,) = [text for text in shown if text.startswith("breakout_bullish ")]
+    assert line.split() == [
+        "breakout_bullish",
+        "100",
+        "60.0",
+        "%",
+        "[50,",
+        "70]",
+        "0.050",
+        "0.080",
+        "1.50",
+        "3.2",
+    ]
+    (line,) = [text for text in shown if text.startswith("mean_reversion_short ")]
+    assert line.split()[1:3] == ["0", "-"]
+
+
+def test_coverage_counts_sessions_by_state(capsys):
+    days = [FIRST + dt.timedelta(days=i) for i in range(5)]
+    show_coverage(
+        FIRST,
+        LAST,
+        [
+            {
+                "symbol": "SPY",
+                "timeframe": "1m",
+                "sessions": 5,
+                "expected": 1950,
+                "present": 1170,
+                "states": {"complete": days[:3], "absent_at_vendor": days[3:4], "hole": days[4:]},
+                "duplicates": 2,
+                "bad_rows": {"low_at_or_below_zero": 3, "no_minute": 1},
+            }
+        ],
+    )
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[2].split() == [
+        "SPY",
+        "1m",
+        "5",
+        "3",
+        "1",
+        "1",
+        "1,170",
+        "1,950",
+        "60.0",
+        "%",
+        "2",
+        "4",
+    ]
+
+
+def test_three_states_of_symbol_sessions():
+    keys = ("symbol", "session", "line", "name", "reason")
+
+    def line(symbol, session, name, feature="", reason=""):
+        return dict(zip(keys, (symbol, session, name, feature, reason), strict=True))
+
+    lines = [
+        line("SPY", 1, "evaluable"),
+        line("SPY", 1, "trades"),
+        line("SPY", 2, "evaluable"),
+        line("SPY", 2, "not_evaluable", "rel_volume", "warmup"),
+        line("QQQ", 1, "not_evaluable", "rel_volume", "warmup"),
+        line("QQQ", 2, "not_evaluable", "rel_volume", "warmup"),
+        line("QQQ", 3, "not_evaluable", "vwap", "missing_input"),
+    ]
+    assert state_line("p1", lines) == (
+        "symbol-sessions of p1: 1 traded, 1 without a trade, 3 not evaluable "
+        "(mostly rel_volume: warmup)"
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    final = "p0123456789abcdef"
+    about = {
+        "breakout_bullish": {
+            "reason": "",
+            "chosen": {"final": final},
+            "configured": {"set_id": "pc", "metrics": metrics(40, 0.5, profit_factor=None)},
+        },
+        "opening_drive_bullish": {"reason": UNTESTED},
+    }
+    (tmp_path / "sweep.json").write_text(json.dumps({"detectors": about}))
+    ids = [f"p{rank}" for rank in range(1, 7)] + [final, "p8"]
+    sets = [
+        {"set_id": name, "rank": rank, "status": "ok", **metrics(9, 0.5)}
+        for rank, name in enumerate(ids, 1)
+    ]
+    sets[1]["status"] = "infeasible"
+    sets += [{"set_id": "pbad", "rank": None, "status": "invalid"}]
+    table = pa.Table.from_pylist([{"detector": "breakout_bullish", **each} for each in sets])
+    pq.write_table(table, tmp_path / "parameter_sets.parquet")
+    funnel = [
+        {
+            "detector": "breakout_bullish",
+            "set_id": final,
+            "symbol": "SPY",
+            "session": FIRST,
+            "line": name,
+            "name": "",
+            "reason": "",
+            "bars": 1,
+        }
+        for name in ("evaluable", "trades", "signals")
+    ]
+    pq.write_table(pa.Table.from_pylist(funnel), tmp_path / "funnel.parquet")
+    return tmp_path
+
+
+def test_the_leaderboard_shows_the_best_the_final_and_the_configured_set(folder, capsys):
+    show_sweep(folder)
+    shown = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert all(len(line) <= 80 for line in shown if " evaluable" not in line)
+    sets = [line.split()[0] for line in shown if "9 " in line or line.startswith("configured")]
+    assert sets == ["p1", "p2", "p3", "p4", "p5", "p0123456789abcdef", "configured"]
+    (final,) = [line for line in shown if line.startswith("p0123456789abcdef")]
+    assert final.endswith("final")
+    assert next(line for line in shown if line.startswith("p2")).endswith("infeas.")
+    assert "  sets: 7 ok, 1 infeasible, 1 invalid" in shown
+    assert f"opening_drive_bullish: not evaluable: {UNTESTED}" in shown
+    assert any("1 traded, 0 without a trade, 0 not evaluable" in line for line in shown)
