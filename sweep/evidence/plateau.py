@@ -186,7 +186,7 @@ def _scored(values: Float, around: Float, edge: Bool, quantile: float) -> Platea
     flat = values.ravel()
     scores = np.full(len(flat), math.nan)
     known = ~np.isnan(flat)
-    scores[known] = np.nanquantile(around[known], quantile, axis=1)
+    scores[known] = _row_quantiles(around[known], quantile)
     ratio = np.full(len(flat), math.nan)
     ratio[known & (flat > 0) & (scores <= 0)] = math.inf
     np.divide(flat, scores, out=ratio, where=known & (scores > 0))
@@ -196,3 +196,18 @@ def _scored(values: Float, around: Float, edge: Bool, quantile: float) -> Platea
         at_edge=edge,
         best=int(np.nanargmax(scores)),
     )
+
+
+def _row_quantiles(rows: Float, quantile: float) -> Float:
+    """Return the quantile of each row's values that are not NaN, at least one a row.
+
+    As `np.nanquantile`, which goes row by row in Python: 0.6 s instead of 3 ms for 10,000 sets.
+    """
+    ordered = np.sort(rows, axis=1)
+    place = quantile * (np.count_nonzero(~np.isnan(rows), axis=1) - 1)
+    below = np.floor(place).astype(np.int64)
+    above = np.ceil(place).astype(np.int64)
+    row = np.arange(len(rows))
+    low, high = ordered[row, below], ordered[row, above]
+    found: Float = low + (high - low) * (place - below)
+    return found

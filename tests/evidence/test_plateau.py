@@ -43,6 +43,17 @@ def test_cells_that_are_no_legal_set_do_not_count():
     assert found.best == 2
 
 
+@pytest.mark.parametrize("quantile", [0.25, 0.5])
+def test_quantiles_are_those_of_numpy(quantile):
+    rng = np.random.default_rng(3)
+    grid = np.where(rng.random((6, 7)) < 0.2, math.nan, rng.standard_normal((6, 7)))
+    found = plateau_score_grid(grid, quantile=quantile).scores
+    for (row, column), value in np.ndenumerate(grid):
+        around = grid[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+        expected = math.nan if math.isnan(value) else np.nanquantile(around, quantile)
+        assert found[row, column] == pytest.approx(expected, nan_ok=True)
+
+
 def test_one_and_three_parameters():
     line = plateau_score_grid(np.array([0.0, 5.0, 1.0, 2.0]))
     assert line.scores.tolist() == [2.5, 1.0, 2.0, 1.5]

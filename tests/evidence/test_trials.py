@@ -121,15 +121,29 @@ def test_a_cluster_has_the_ratio_of_its_average_at_equal_risk():
     assert found.sharpes == pytest.approx([row.mean() / row.std(ddof=1)])
 
 
-def test_a_single_common_member_joins_by_mean_correlation():
-    # Correlation .5 is the border: .55 joins, .45 does not.
-    rng = np.random.default_rng(1)
-    for correlation, n_effective in ((0.6, 1), (0.4, 2)):
-        pair = np.linalg.cholesky([[1, correlation], [correlation, 1]])
-        draws = rng.standard_normal((2, 5000))
-        draws -= draws.mean(axis=1, keepdims=True)
-        white = np.linalg.solve(np.linalg.cholesky(np.cov(draws)), draws)
-        assert cluster_trials(pair @ white).n_effective == n_effective
+def with_correlation(matrix):
+    """Return series whose sample correlation is exactly `matrix`."""
+    draws = np.random.default_rng(1).standard_normal((len(matrix), 400))
+    draws -= draws.mean(axis=1, keepdims=True)
+    white = np.linalg.solve(np.linalg.cholesky(np.cov(draws)), draws)
+    return np.linalg.cholesky(matrix) @ white
+
+
+@pytest.mark.parametrize(("correlation", "n_effective"), [(0.51, 1), (0.49, 2)])
+def test_two_sets_join_at_the_stated_correlation(correlation, n_effective):
+    returns = with_correlation(np.array([[1, correlation], [correlation, 1]]))
+    assert cluster_trials(returns).n_effective == n_effective
+
+
+def test_a_chain_is_not_one_family():
+    # The second set is near both others, which are far from each other: mean .36 to the first pair.
+    returns = with_correlation(np.array([[1, 0.65, 0.12], [0.65, 1, 0.6], [0.12, 0.6, 1]]))
+    assert cluster_trials(returns).labels.tolist() == [0, 0, 1]
+
+
+def test_independent_sets_count_in_full_by_every_rule():
+    found = effective_number_from_correlation(np.eye(5))
+    assert [getattr(found, rule) for rule in RULES] == pytest.approx([5, 5, 5, 5])
 
 
 def test_bad_cluster_settings_are_refused():
