@@ -187,6 +187,7 @@ def run_blocks(
         Ctrl-C and SIGTERM let running blocks finish, then end it as `interrupted`.
     """
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # else tables are printed at verbose=0 too
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     tune = ray_module("ray.tune")
     # It misses the result files that were switched off; what trials say, the searcher hears.

@@ -1,0 +1,116 @@
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from sweep.search import tuner
+from sweep.search.blocks import BlockQueue
+from sweep.search.spec import ExecutionSettings
+from sweep.search.tuner import Watch, connected, run_blocks
+
+pytestmark = pytest.mark.ray
+
+
+def queue(n, block_size=5):
+    return BlockQueue({"d": np.arange(n)}, n_sessions=10, workers=2, block_size=block_size)
+
+
+def silent(_):
+    return ""
+
+
+def reporting(failed=0):
+    """Return a trial that reports; made here, so that workers need not import this file."""
+
+    def trial(config, work):
+        from ray import tune  # noqa: PLC0415
+
+        n = sum(after - first for first, after in config["ranges"])
+        tune.report({"sets": n, "failed": min(n, failed), "seconds": 0.01})
+
+    return trial
+
+
+def test_every_block_is_reported_once(ray_local):
+    heard = []
+    watch = Watch(0.1, lambda tally: heard.append(tally.sets) or "")
+    outcome = run_blocks(queue(23), reporting(), {}, workers=2, watch=watch)
+    assert (outcome.status, outcome.tally.sets, outcome.tally.failed) == ("done", 23, 0)
+    assert len(heard) == 5
+
+
+def test_too_many_failures_stop_it_and_few_do_not(ray_local):
+    outcome = run_blocks(queue(100), reporting(failed=1), {}, workers=2, watch=Watch(0.1, silent))
+    assert outcome.status == "failed"
+    assert "sets failed, more than sweep.max_failure_rate=0.1" in outcome.reason
+    assert outcome.tally.sets < 100
+    tolerant = run_blocks(queue(30), reporting(failed=1), {}, workers=2, watch=Watch(0.2, silent))
+    assert (tolerant.status, tolerant.tally.failed) == ("done", 6)
+
+
+def test_a_check_can_stop_it(ray_local):
+    watch = Watch(0.1, lambda tally: "data changed" if tally.sets >= 10 else "")
+    outcome = run_blocks(queue(200), reporting(), {}, workers=2, watch=watch)
+    assert (outcome.status, outcome.reason) == ("failed", "data changed")
+    assert outcome.tally.sets < 60
+
+
+def test_trials_that_raise_are_noticed(ray_local):
+    def raises(config, work):
+        raise RuntimeError("no such table")
+
+    outcome = run_blocks(queue(5), raises, {}, workers=2, watch=Watch(0.1, silent))
+    assert outcome.status == "failed"
+    assert "1 blocks were lost with their workers" in outcome.reason
+    assert "run the same command again" in outcome.reason
+
+
+def test_sigterm_ends_it_cleanly(ray_local):
+    def slow(config, work):
+        import time  # noqa: PLC0415
+
+        from ray import tune  # noqa: PLC0415
+
+        time.sleep(0.2)
+        tune.report({"sets": 5, "failed": 0, "seconds": 0.2})
+
+    before = signal.getsignal(signal.SIGTERM)
+    watch = Watch(0.1, silent)
+    timer = threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    try:
+        outcome = run_blocks(queue(2_000), slow, {}, workers=2, watch=watch)
+    finally:
+        timer.cancel()
+    assert outcome.status == "interrupted"
+    assert outcome.tally.lost_blocks == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_an_instance_of_the_process_is_used_and_left_alone(ray_local):
+    with connected(ExecutionSettings(workers=64)) as workers:
+        assert workers == 2
+    assert ray_local.is_initialized()
+
+
+def test_a_cluster_without_a_token_is_refused(monkeypatch):
+    class Absent:
+        @staticmethod
+        def is_initialized():
+            return False
+
+        @staticmethod
+        def init(**_):
+            raise AssertionError("joined a cluster that anybody can use")
+
+    monkeypatch.setattr(tuner, "ray_module", lambda name="ray": Absent)
+    with (
+        pytest.raises(ValueError, match=r"RAY_AUTH_MODE=token, or set ray\.insecure=true"),
+        connected(ExecutionSettings(address="auto")),
+    ):
+        pass
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    with pytest.raises(ValueError, match="without token"), connected(ExecutionSettings()):
+        pass

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from sweep.store.ledger import Ledger
+
+DAYS = ["2024-01-02", "2024-01-03", "2024-01-04"]
+
+
+def append(ledger, keys, *, detector="breakout_bullish", revision=1, settings="a", **more):
+    sessions = more.pop("sessions", {"SPY": DAYS})
+    return ledger.append(
+        detector=detector,
+        revision=revision,
+        settings=settings,
+        keys=np.array(keys, np.uint64),
+        sessions=sessions,
+        sweep=more.pop("sweep", "s1"),
+    )
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(tmp_path)
+
+
+def count(ledger, detector="breakout_bullish", **sessions):
+    return ledger.count(detector, sessions or {"SPY": DAYS})
+
+
+def test_a_try_counts_once_however_often_it_is_recorded(ledger):
+    first = append(ledger, [1, 2, 3])
+    assert append(ledger, [3, 2, 1, 1]) == first
+    assert append(ledger, [3, 4]) != first
+    append(ledger, [4, 5], sweep="s2")
+    assert count(ledger) == 5
+
+
+def test_other_settings_revisions_and_detectors_are_other_tries(ledger):
+    append(ledger, [1, 2])
+    append(ledger, [1, 2], settings="b")
+    append(ledger, [1, 2], revision=2)
+    append(ledger, [1, 2], detector="breakout_bearish")
+    assert count(ledger) == 6
+    assert count(ledger, "breakout_bearish") == 2
+    assert count(ledger, "breakout") == 0
+
+
+def test_only_sweeps_that_share_a_symbol_session_count(ledger):
+    append(ledger, [1, 2])
+    append(ledger, [3], sessions={"QQQ": DAYS})
+    append(ledger, [4], sessions={"SPY": ["2023-01-03"], "QQQ": DAYS[:1]})
+    assert count(ledger) == 2
+    assert count(ledger, QQQ=DAYS[1:]) == 1
+    assert count(ledger, QQQ=DAYS[:1], SPY=["2023-01-03"]) == 2
+    assert count(ledger, IWM=DAYS) == 0
+
+
+def test_no_try_is_no_file_and_an_empty_ledger_counts_nothing(ledger):
+    assert append(ledger, []) is None
+    assert count(ledger) == 0
+    assert not ledger.path.exists()
