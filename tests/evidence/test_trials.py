@@ -113,20 +113,20 @@ def test_clusters_do_not_depend_on_the_parts():
     assert whole.sharpes == pytest.approx(cut.sharpes, rel=1e-12)
 
 
-def test_a_cluster_has_the_ratio_of_its_average_at_equal_risk():
-    row = np.random.default_rng(0).standard_normal(80) + 0.1
-    returns = np.stack([row, 5 * row, np.zeros(80)])
-    found = cluster_trials(returns)
-    assert found.labels.tolist() == [0, 0, CONSTANT]
-    assert found.sharpes == pytest.approx([row.mean() / row.std(ddof=1)])
-
-
 def with_correlation(matrix):
     """Return series whose sample correlation is exactly `matrix`."""
     draws = np.random.default_rng(1).standard_normal((len(matrix), 400))
     draws -= draws.mean(axis=1, keepdims=True)
     white = np.linalg.solve(np.linalg.cholesky(np.cov(draws)), draws)
     return np.linalg.cholesky(matrix) @ white
+
+
+def test_a_cluster_has_the_ratio_of_its_average_at_equal_risk():
+    one, other = with_correlation(np.array([[1, 0.7], [0.7, 1]])) + np.array([[0.1], [-0.02]])
+    found = cluster_trials(np.stack([one, 5 * other, np.zeros(400)]))
+    assert found.labels.tolist() == [0, 0, CONSTANT]
+    average = one + other  # both have variance 1
+    assert found.sharpes == pytest.approx([average.mean() / average.std(ddof=1)])
 
 
 @pytest.mark.parametrize(("correlation", "n_effective"), [(0.51, 1), (0.49, 2)])
@@ -136,7 +136,7 @@ def test_two_sets_join_at_the_stated_correlation(correlation, n_effective):
 
 
 def test_a_chain_is_not_one_family():
-    # The second set is near both others, which are far from each other: mean .36 to the first pair.
+    # The second set is near both others, which are far from each other: mean .36 to that pair.
     returns = with_correlation(np.array([[1, 0.65, 0.12], [0.65, 1, 0.6], [0.12, 0.6, 1]]))
     assert cluster_trials(returns).labels.tolist() == [0, 0, 1]
 
