@@ -2,6 +2,7 @@ import dataclasses
 import importlib
 import pkgutil
 
+import numba
 import numpy as np
 import pytest
 
@@ -125,6 +126,7 @@ def test_read_only_input_is_accepted_and_left_alone():
         assert np.array_equal(getattr(minutes, name), copy)
 
 
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled: NUMBA_DISABLE_JIT=1")
 def test_compiled_kernels_equal_plain_python(monkeypatch):
     minutes, proxy = walk(SESSIONS, 3, missing=0.1), walk(SESSIONS, 9, missing=0.1)
     trailing = dataclasses.replace(SMALL, rel_volume_baseline="trailing")

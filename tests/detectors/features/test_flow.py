@@ -20,7 +20,7 @@ def build(flow):
 
 
 def test_a_bar_takes_the_last_reading_of_its_own_and_never_a_later_one():
-    flow = flow_at([5, 6, 10, 11, 21], [40, 50, 60, 70, 80], [1, 1, -1, 0, 1])
+    flow = flow_at([5, 6, 10, 11, 25], [40, 50, 60, 70, 80], [1, 1, -1, 0, 1])
     table = build(flow)
     expected = [40, -60, 0, np.nan, 80, np.nan]
     assert np.array_equal(table["flow_signed"], expected, equal_nan=True)

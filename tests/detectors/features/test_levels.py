@@ -52,6 +52,13 @@ def test_session_and_prior_levels_of_a_whole_market():
         assert table["day_change_frac"][row] == (close - prior) / prior
 
 
+def test_prior_levels_warm_up_in_the_first_session_that_has_bars():
+    table = build(take(MINUTES, SESSION >= 2))
+    reasons = table.reason("prior_close")
+    assert (reasons[table.bars.session == 2] == Reason.WARMUP).all()
+    assert (reasons[table.bars.session == 3] == Reason.KNOWN).all()
+
+
 @pytest.mark.parametrize(("first", "known"), [(4, True), (5, False)])
 def test_the_open_is_unknown_when_the_first_minute_is_late(first, known):
     table = build(take(MINUTES, first <= NUMBER))

@@ -73,3 +73,6 @@ def test_distance_in_atr_blames_the_first_unknown_input():
     known = ~np.isnan(table["vwap_dist_atr"])
     distance = (table["close"] - table["vwap"]) / table["atr"]
     assert np.array_equal(table["vwap_dist_atr"][known], distance[known])
+    silent = build(dataclasses.replace(MINUTES, volume=np.zeros(len(MINUTES))))
+    assert silent.reason("atr")[5] == Reason.WARMUP
+    assert (silent.reason("vwap_dist_atr") == Reason.MISSING_INPUT).all()
