@@ -1,0 +1,143 @@
+"""The commands as a user types them: exit codes, what is printed, what is written."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.compose import JOBS
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "COLUMNS": "80"}
+
+
+def job(name, *overrides, folder, script=False, **environment):
+    command = [str(ROOT / "jobs" / f"{name}.py")] if script else ["-m", f"jobs.{name}"]
+    inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    return subprocess.run(
+        [sys.executable, *command, *overrides],
+        cwd=folder,
+        env={**inherited, "PYTHONPATH": str(ROOT), **ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize("name", ["sample", "sweep"])
+def test_help_shows_examples_options_and_keys(name, tmp_path):
+    done = job(name, "--help", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"python -m jobs.{name} " in done.stdout
+    assert "Groups, chosen by group=option:" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_does_not_import_what_it_need_not(tmp_path):
+    code = (
+        "import sys; sys.argv[1:] = ['--help']\n"
+        "import jobs.sweep\n"
+        "try:\n    jobs.sweep.main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'ray', 'numba', 'pandas', 'scipy', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_configuration_can_be_shown_and_keeps_tickers_as_text(tmp_path):
+    done = job("sweep", "--cfg", "job", "symbols=[TRUE,NAN]", "detector=breakout", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "symbols:\n- 'TRUE'\n- 'NAN'\n" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_faults_end_with_2_and_nothing_written(tmp_path):
+    done = job("sweep", "serch=grid", "search.budget=x", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "jobs.sweep: 2 faults, nothing was done",
+        "  serch=grid: unknown key; did you mean search?",
+        "  search.budget=x: must be a whole number from 1 to 100000000 parameter sets",
+    ]
+    assert done.stdout.splitlines()[-1].startswith("SWEEP RESULT status=failed")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["sample", "backfill", "coverage", "backtest", "sweep", "database"]
+)
+def test_a_job_run_as_a_script_says_how_to_run_it(name, tmp_path):
+    done = job(name, folder=tmp_path, script=True)
+    assert done.returncode == 2
+    assert f"run: python -m jobs.{name}" in done.stderr
+
+
+def test_a_root_that_cannot_be_written_is_named_with_a_remedy(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = job("sample", "source.root=file/below", "sample.sessions=1", folder=tmp_path)
+    assert done.returncode == 1
+    assert "file/below" in done.stdout
+    assert "check storage.root, source.root and their permissions" in done.stdout
+
+
+def test_an_empty_store_is_no_data_found_with_the_command_that_fills_it(tmp_path):
+    done = job("backtest", folder=tmp_path)
+    assert done.returncode == 2
+    assert "No data found" in done.stderr
+    assert "python -m jobs.backfill" in done.stderr
+
+
+def test_the_database_is_made_once(tmp_path):
+    first = job("database", "storage.root=store", folder=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "before nothing" in first.stdout
+    again = job("database", "storage.root=store", folder=tmp_path)
+    assert "up to date" in again.stdout
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [
+        "detector_sweep.sqlite"
+    ]
+
+
+@pytest.mark.ray
+def test_sample_backfill_coverage_backtest_and_sweep(tmp_path):
+    """The way of `make sweep`, on fewer sessions; the second sweep has nothing to do."""
+    sample = job("sample", "source.root=flat", "sample.sessions=50", folder=tmp_path)
+    assert "sample market written" in sample.stdout, sample.stderr
+    filled = job(
+        "backfill", "source.root=flat", "storage.root=store", "timeframes=[1m]", folder=tmp_path
+    )
+    assert filled.returncode == 0, filled.stdout + filled.stderr
+    covered = job("coverage", "storage.root=store", "strict=true", folder=tmp_path)
+    assert covered.returncode == 0, covered.stdout + covered.stderr
+    tested = job("backtest", "storage.root=store", folder=tmp_path)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert "BACKTEST SUMMARY" in tested.stdout
+    assert "not built: " in tested.stdout
+    sweep = [
+        "storage.root=store",
+        "detector=[breakout_bullish,opening_drive_bullish]",
+        "search.budget=6",
+        "folds=none",
+        "holdout=none",
+        "symbols=[SPY,SPX]",
+        "ray.workers=1",
+    ]
+    done = job("sweep", *sweep, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("SWEEP RESULT status=done sets=12 failed=0 results=store/results/s")
+    again = job("sweep", *sweep, folder=tmp_path)
+    assert again.stdout.splitlines()[-1] == last
+    assert "starting Ray" not in again.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["flat", "store"]
