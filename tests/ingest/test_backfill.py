@@ -167,6 +167,23 @@ def test_deleted_bars_are_filled_again_from_the_stage(order, lake, tmp_path):
     assert len(lake.read("SPY", "1m")) == 320
 
 
+def test_a_second_symbol_leaves_the_first_staged(order, lake, tmp_path):
+    backfill(order("SPY"))
+    backfill(order("QQQ"))
+    (tmp_path / "store/bars/timeframe=1m/symbol=SPY/2015-03.parquet").unlink()
+    assert backfill(order("SPY")).files_read == 0
+    assert len(lake.read("SPY", "1m")) == 320
+
+
+def test_a_damaged_replacement_leaves_what_was_there(order, lake, market):
+    backfill(order())
+    put(market, DAYS[1], None, raw=compress([STOCK_HEADER])[:-3])
+    for _ in range(2):
+        report = backfill(order())
+        assert (len(report.failures), report.sessions_filled) == (1, 0)
+    assert len(lake.read("SPY", "1m")) == 320
+
+
 def test_one_bad_day_does_not_stop_the_others(order, lake, market, tmp_path):
     good = (market / "us_stocks_sip/minute_aggs_v1/2015/03" / f"{DAYS[1]}.csv.gz").read_bytes()
     put(market, DAYS[1], None, raw=good[:-20])

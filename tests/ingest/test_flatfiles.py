@@ -219,6 +219,14 @@ def test_of_duplicates_the_larger_volume_wins_in_any_order():
         assert rows.counts["SPY"].rows == 2
 
 
+def test_volume_comes_before_trades_among_duplicates():
+    lines = [
+        stock_line("SPY", DAY, "09:30", price=10.0, volume="100", trades=9),
+        stock_line("SPY", DAY, "09:30", price=20.0, volume="300", trades=1),
+    ]
+    assert values(read([STOCK_HEADER, *lines]), "open") == [20.0]
+
+
 def test_a_bad_row_never_wins_over_its_good_double():
     good = stock_line("SPY", DAY, "09:30", volume="100")
     bad = f"SPY,900,10,11,10.5,9,{window_start(DAY, '09:30')},7"

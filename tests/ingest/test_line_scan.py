@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from sweep.ingest.inflate import SLACK
 from sweep.ingest.line_scan import TickerScan
 
-TICKERS = st.text(string.ascii_letters + string.digits + ".:-", min_size=1, max_size=12)
+# Few letters: names that begin with other names, and many of one length.
+SHORT = st.text("AB", min_size=1, max_size=4)
+TICKERS = SHORT | st.text(string.ascii_letters + string.digits + ".:-", min_size=1, max_size=12)
 RESTS = st.sampled_from([",1", ",", ",9,9,9,-68400000000000", ",100,10.5,11,12,9,1,7"])
 
 
@@ -26,3 +28,12 @@ def test_exactly_the_lines_of_wanted_tickers_are_selected(pool, lines, wanted):
     expected = [t + rest for t, rest in text if (t + rest)[: len(f"{t},")][:8] in heads]
     assert got == expected
     assert all(f"{t}{rest}" in got for t, rest in text if t in names)
+
+
+def test_each_of_many_tickers_of_one_length_is_found():
+    names = [a + b for a in "ABCDE" for b in "ABCDE"]
+    scan = TickerScan(names)
+    for name in names:
+        block = f"ZZ,1\n{name},1\nZZZ,1\n".encode()
+        found = scan.select(memoryview(block + bytes(SLACK))[:-SLACK])
+        assert [bytes(s) for s in found] == [f"{name},1\n".encode()]
