@@ -74,9 +74,7 @@ def test_faults_end_with_2_and_nothing_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["sample", "backfill", "coverage", "backtest", "sweep", "database"]
-)
+@pytest.mark.parametrize("name", JOBS)
 def test_a_job_run_as_a_script_says_how_to_run_it(name, tmp_path):
     done = job(name, folder=tmp_path, script=True)
     assert done.returncode == 2
