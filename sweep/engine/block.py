@@ -13,14 +13,31 @@ from numpy.typing import NDArray
 
 from detectors.bars import Float, Int
 from detectors.contract import Detector
-from sweep.engine.candidates import Candidates, CandidateTable, threshold_matrix
-from sweep.engine.first_passage import Records
+from sweep.engine.candidates import (
+    ADVERSE,
+    ADVERSE_END,
+    ATR,
+    AXIS,
+    DECISION,
+    ENTRY,
+    FAVOURABLE,
+    FAVOURABLE_END,
+    LAST,
+    LENGTH,
+    PLACE,
+    ROW,
+    SIDE,
+    SIGNAL_CLOSE,
+    TICKS,
+    CandidateTable,
+    threshold_matrix,
+)
 from sweep.engine.jit import kernel
 from sweep.engine.metrics import account, empty_sums, metrics_of
 from sweep.engine.partial_fills import trade_in_parts
 from sweep.engine.sets import ParameterSets
 from sweep.engine.settings import Terms
-from sweep.engine.symbol_data import FillBars
+from sweep.engine.symbol_data import BAR, MINUTE
 from sweep.engine.trade import COOLDOWN, IN_TRADE, TAKEN, Order, Outcome
 from sweep.engine.whole_fills import trade_whole
 
@@ -109,47 +126,48 @@ class BlockResult:
 
 @kernel
 def _signals(
-    candidates: Candidates, variant: int, thresholds: Float, out: NDArray[np.bool_]
+    shared: Float, varied: Float, order: Int, thresholds: Float, out: NDArray[np.bool_]
 ) -> None:
     """Mark the candidates that pass every threshold of a set."""
     out[:] = True
-    n_shared = candidates.shared.shape[0]
-    for k in range(n_shared):
-        limit = thresholds[candidates.order[k]]
+    for k in range(len(shared)):
+        limit = thresholds[order[k]]
         for i in range(len(out)):
-            out[i] &= candidates.shared[k, i] >= limit
-    for k in range(candidates.varied.shape[1]):
-        limit = thresholds[candidates.order[n_shared + k]]
+            out[i] &= shared[k, i] >= limit
+    for k in range(len(varied)):
+        limit = thresholds[order[len(shared) + k]]
         for i in range(len(out)):
-            out[i] &= candidates.varied[variant, k, i] >= limit
+            out[i] &= varied[k, i] >= limit
 
 
 @kernel
-def _order(candidates: Candidates, i: int, exits: Float, terms: Terms) -> Order:
-    """Make candidate i's order with the exits of a set (`EXITS`)."""
-    last = candidates.last[i]
-    decision = candidates.decision[i]
-    flat = candidates.length[i] - int(exits[4])
-    timed = decision + int(exits[2]) * terms.bar_minutes
-    first_at = candidates.first_at[candidates.place[i]]
-    forced, minute = last + 1, min(flat, timed)
-    if minute < len(first_at) and first_at[minute] >= 0:
-        forced = first_at[minute]
+def _order(row: Float, first_at: Int, exits: Float, bar_minutes: int) -> Order:
+    """Make a candidate's order with the exits of a set (`EXITS`)."""
+    last, decision = int(row[LAST]), int(row[DECISION])
+    flat = int(row[LENGTH]) - int(exits[4])
+    timed = decision + int(exits[2]) * bar_minutes
+    forced, minute, place = last + 1, min(flat, timed), int(row[PLACE])
+    if minute < first_at.shape[1] and first_at[place, minute] >= 0:
+        forced = first_at[place, minute]
     return Order(
-        float(candidates.side[i]),
-        candidates.close[i],
-        candidates.atr[i],
-        candidates.ticks[i],
+        row[SIDE],
+        row[SIGNAL_CLOSE],
+        row[ATR],
+        row[TICKS],
         exits[0],
         exits[1],
         exits[5],
         exits[6],
-        candidates.entry[i],
+        int(row[ENTRY]),
         last,
         decision,
         flat,
         timed,
         forced,
+        int(row[ADVERSE]),
+        int(row[ADVERSE_END]),
+        int(row[FAVOURABLE]),
+        int(row[FAVOURABLE_END]),
     )
 
 
@@ -167,9 +185,12 @@ def _record(trade: Outcome, s: int, i: int, out: Float) -> None:
 
 @kernel
 def _run(
-    candidates: Candidates,
-    records: tuple[Records, Records],
-    fills: FillBars,
+    tests: tuple[Float, Float, Int],
+    rows: Float,
+    first_at: Int,
+    adverse: Float,
+    favourable: Float,
+    fills: Float,
     terms: Terms,
     in_parts: bool | None,
     thresholds: Float,
@@ -182,43 +203,43 @@ def _run(
     `in_parts` is None where orders fill whole: the compiler then leaves the other branch out,
     which halves the time to compile.
     """
-    adverse, favourable = records
-    n = len(candidates.row)
+    shared, varied, order = tests
+    sums, daily, daily_trades, fate, trades = out
+    n = len(rows)
     passes = np.empty(n, np.bool_)
-    recording = len(out.fate) > 0
+    recording = len(fate) > 0
     count = 0
     for s in range(len(exits)):
-        _signals(candidates, variant[s], thresholds[s], passes)
-        session, busy, free = -1, 0, 0
+        _signals(shared, varied[variant[s]], order, thresholds[s], passes)
+        session, busy, free = -1.0, 0.0, 0.0
         for i in range(n):
             if not passes[i]:
                 continue
-            row = candidates.row[i]
-            if candidates.axis[i] != session:
-                session, busy, free = candidates.axis[i], 0, 0
-            if row < free:
+            if rows[i, AXIS] != session:
+                session, busy, free = rows[i, AXIS], 0.0, 0.0
+            if rows[i, ROW] < free:
                 if recording:
-                    out.fate[s, i] = IN_TRADE if row < busy else COOLDOWN
+                    fate[s, i] = IN_TRADE if rows[i, ROW] < busy else COOLDOWN
                 continue
-            order = _order(candidates, i, exits[s], terms)
+            asked = _order(rows[i], first_at, exits[s], terms.bar_minutes)
             if in_parts is None:
-                trade = trade_whole(i, adverse, favourable, fills, order, terms)
+                trade = trade_whole(adverse, favourable, fills, asked, terms)
             else:
-                trade = trade_in_parts(fills, order, terms)
+                trade = trade_in_parts(fills, asked, terms)
             if recording:
-                out.fate[s, i] = trade.drop
+                fate[s, i] = trade.drop
             if trade.drop != TAKEN:
                 continue
-            begin, end = fills.minute[trade.entry], fills.minute[trade.exit]
+            begin, end = int(fills[trade.entry, MINUTE]), int(fills[trade.exit, MINUTE])
             bars = end // terms.bar_minutes - begin // terms.bar_minutes + 1
-            until = min(end + terms.fill_minutes, candidates.length[i])
-            account(out.sums[s], trade, bars, until - begin)
-            out.daily[s, session] += trade.net
-            out.daily_trades[s, session] += 1
-            busy = fills.bar[trade.exit]
-            free = busy + int(exits[s, 3])
+            until = min(end + terms.fill_minutes, int(rows[i, LENGTH]))
+            account(sums[s], trade, bars, until - begin)
+            daily[s, int(session)] += trade.net
+            daily_trades[s, int(session)] += 1
+            busy = fills[trade.exit, BAR]
+            free = busy + exits[s, 3]
             if recording:
-                _record(trade, s, i, out.trades[count])
+                _record(trade, s, i, trades[count])
                 count += 1
     return count
 
@@ -266,9 +287,12 @@ def evaluate_block(
         )
         variant = _variant_index(table, sets)
         count = _run(
-            table.candidates,
-            (table.adverse, table.favourable),
-            table.fills,
+            (table.shared, table.varied, table.order),
+            table.rows,
+            table.first_at,
+            table.adverse,
+            table.favourable,
+            table.fills.rows,
             table.terms,
             True if table.terms.participation > 0 or table.terms.impact > 0 else None,
             thresholds,

@@ -8,7 +8,6 @@ the cost of a set follows candidates and trades, not bars.
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,56 +16,33 @@ from detectors.bars import MINUTE_NS, Float, Int
 from detectors.contract import Columns, Detector
 from detectors.evaluate import parameters_from, readiness, threshold, turned
 from detectors.features.table import Reason
-from sweep.engine.first_passage import Records, collect_records
+from sweep.engine.first_passage import collect_records
 from sweep.engine.sets import ParameterSets, all_parameters
 from sweep.engine.settings import Costs, FillSettings, Terms, terms_of
-from sweep.engine.symbol_data import FillBars, SymbolData
+from sweep.engine.symbol_data import MINUTE, FillBars, SymbolData
 
 Bounds = Mapping[str, tuple[float, float]]
 Variant = tuple[float, ...]
 
 
-class Candidates(NamedTuple):
-    """n candidate bars, sorted by time.
-
-    Attributes
-    ----------
-    order
-        int64 [columns], positions in `threshold_matrix` of `shared`, then `varied`, columns.
-    shared
-        float64 [shared columns, n], turned to `>=`.
-    varied
-        float64 [variants, varied columns, n]; the last one is the score, NaN where the variant
-        cannot judge the bar.
-    row, place, axis
-        int64 [n]: signal bar, row of `first_at`, column of the session axis.
-    side
-        int8 [n].
-    decision, length
-        int64 [n], minutes from the open to T and to the close.
-    entry, last
-        int64 [n]: fill bar of the entry (-1: none left in the session), last one of the session.
-    close, atr, ticks
-        float64 [n], turned raw close, raw ATR, ticks per price unit.
-    first_at
-        int64 [sessions used, minutes + 1], first fill bar at or after each minute, -1 if none.
-    """
-
-    order: Int
-    shared: Float
-    varied: Float
-    row: Int
-    place: Int
-    axis: Int
-    side: NDArray[np.int8]
-    decision: Int
-    length: Int
-    entry: Int
-    last: Int
-    close: Float
-    atr: Float
-    ticks: Float
-    first_at: Int
+(
+    ROW,
+    AXIS,
+    SIDE,
+    SIGNAL_CLOSE,
+    ATR,
+    TICKS,
+    ENTRY,
+    LAST,
+    DECISION,
+    LENGTH,
+    PLACE,
+    ADVERSE,
+    ADVERSE_END,
+    FAVOURABLE,
+    FAVOURABLE_END,
+) = range(15)
+"""Columns of `CandidateTable.rows`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,12 +57,24 @@ class CandidateTable:
         Names of the parameters that change columns.
     variants
         float64 [variants, structural], their values, sorted.
-    candidates
-        The bars.
     signal_ts
-        int64 [n], decision instant T, UTC ns.
+        int64 [n], decision instant T, UTC ns; rising.
+    order
+        int64 [columns], positions in `threshold_matrix` of `shared`, then `varied`, columns.
+    shared
+        float64 [shared columns, n], turned to `>=`.
+    varied
+        float64 [variants, varied columns, n]; the last one is the score, NaN where the variant
+        cannot judge the bar.
+    rows
+        float64 [n, 16], two cache lines a candidate: signal bar, column of the session axis, side,
+        turned raw close, raw ATR, ticks per price unit, fill bar of the entry (-1: none left in
+        the session), last fill bar of the session, minutes from the open to T and to the close,
+        row of `first_at`, and where its records of adverse and favourable extremes begin and end.
+    first_at
+        int64 [sessions used, minutes + 1], first fill bar at or after each minute, -1 if none.
     adverse, favourable
-        Records of the turned lows (negated) and highs from the entry on.
+        float64 [records, 2], see `sweep.engine.first_passage`.
     fills
         Bars at which orders fill, raw.
     terms
@@ -98,10 +86,14 @@ class CandidateTable:
     symbol: str
     structural: tuple[str, ...]
     variants: Float
-    candidates: Candidates
     signal_ts: Int
-    adverse: Records
-    favourable: Records
+    order: Int
+    shared: Float
+    varied: Float
+    rows: Float
+    first_at: Int
+    adverse: Float
+    favourable: Float
     fills: FillBars
     terms: Terms
     n_sessions: int
@@ -109,7 +101,17 @@ class CandidateTable:
 
     def __len__(self) -> int:
         """Return the number of candidates."""
-        return len(self.candidates.row)
+        return len(self.rows)
+
+    @property
+    def row(self) -> Int:
+        """Signal bar of each candidate, int64 [n]."""
+        return self.rows[:, ROW].astype(np.int64)
+
+    @property
+    def side(self) -> NDArray[np.int8]:
+        """Side of each candidate, int8 [n]."""
+        return self.rows[:, SIDE].astype(np.int8)
 
 
 def structural_names(detector: Detector) -> tuple[str, ...]:
@@ -189,7 +191,7 @@ def _first_at(fills: FillBars, first: Int, last: Int, length: Int) -> Int:
     table = np.full((len(first), int(length.max(initial=0)) + 1), -1, np.int64)
     minutes = np.arange(table.shape[1])
     for k, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-        bar = begin + np.searchsorted(fills.minute[begin : end + 1], minutes)
+        bar = begin + np.searchsorted(fills.rows[begin : end + 1, MINUTE], minutes)
         table[k] = np.where(bar <= end, bar, -1)
     return table
 
@@ -265,39 +267,46 @@ def build_candidates(
     first_at = _first_at(fill_bars, begin, end, length)
     decision = (bars.end[rows] - sessions.open_ns[bars.session[rows]]) // MINUTE_NS
     entry = first_at[place, decision] if len(rows) else np.empty(0, np.int64)
-    last = end[place]
     scale = data.factor[bars.session[rows]]
     raw_close = data.features["close"][rows] / scale
-    adverse, favourable = (
-        collect_records(fill_bars, entry, last, side, towards) for towards in (-1, 1)
-    )
-    on_axis = axis >= 0
+    records = [
+        collect_records(fill_bars.rows, entry, end[place], side.astype(np.int64), towards)
+        for towards in (-1, 1)
+    ]
+    matrix = np.zeros((len(rows), 16))
+    for column, values in (
+        (ROW, rows),
+        (AXIS, axis[bars.session[rows]]),
+        (SIDE, side),
+        (SIGNAL_CLOSE, side * raw_close),
+        (ATR, data.features["atr"][rows] / scale),
+        (TICKS, data.ticks(raw_close)),
+        (ENTRY, entry),
+        (LAST, end[place]),
+        (DECISION, decision),
+        (LENGTH, length[place]),
+        (PLACE, place),
+        (ADVERSE, records[0][0][:-1]),
+        (ADVERSE_END, records[0][0][1:]),
+        (FAVOURABLE, records[1][0][:-1]),
+        (FAVOURABLE_END, records[1][0][1:]),
+    ):
+        matrix[:, column] = values
+    session_minutes = (sessions.close_ns - sessions.open_ns)[axis >= 0] // MINUTE_NS
     return CandidateTable(
         symbol=data.symbol,
         structural=structural_names(detector),
         variants=np.array(variants, np.float64).reshape(len(variants), -1),
-        candidates=Candidates(
-            order=np.concatenate([np.flatnonzero(~varies), np.flatnonzero(varies)]),
-            shared=np.ascontiguousarray(tests[0][~varies]),
-            varied=np.ascontiguousarray(tests[:, varies]),
-            row=rows,
-            place=place,
-            axis=axis[bars.session[rows]].astype(np.int64),
-            side=side,
-            decision=decision,
-            length=length[place],
-            entry=entry,
-            last=last,
-            close=side * raw_close,
-            atr=data.features["atr"][rows] / scale,
-            ticks=data.ticks(raw_close),
-            first_at=first_at,
-        ),
         signal_ts=bars.end[rows],
-        adverse=adverse,
-        favourable=favourable,
+        order=np.concatenate([np.flatnonzero(~varies), np.flatnonzero(varies)]),
+        shared=np.ascontiguousarray(tests[0][~varies]),
+        varied=np.ascontiguousarray(tests[:, varies]),
+        rows=matrix,
+        first_at=first_at,
+        adverse=records[0][1],
+        favourable=records[1][1],
         fills=fill_bars,
         terms=terms_of(fills, costs, asset_class=data.asset_class, bar_minutes=data.bar_minutes),
         n_sessions=int(axis.max(initial=-1)) + 1,
-        session_minutes=int(((sessions.close_ns - sessions.open_ns)[on_axis] // MINUTE_NS).sum()),
+        session_minutes=int(session_minutes.sum()),
     )

@@ -10,14 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detectors.bars import Float
 from sweep.engine.jit import kernel
 from sweep.engine.settings import Terms
-from sweep.engine.symbol_data import FillBars
+from sweep.engine.symbol_data import CLOSE, HIGH, LOW, MINUTE, OPEN, VOLUME
 from sweep.engine.trade import (
     AFTER_FLAT,
     FLAT,
+    HELD,
     NO_FILL,
-    OPEN,
     SESSION_END,
     TAKEN,
     TARGET,
@@ -101,7 +102,7 @@ def averages(leg: Leg) -> tuple[float, float]:
 
 @kernel
 def close_leg(
-    fills: FillBars,
+    fills: Float,
     order: Order,
     quantity: float,
     at: tuple[int, float, int],
@@ -111,16 +112,16 @@ def close_leg(
     bar, reference, reason = at
     leg = Leg(quantity, 0, 0.0, 0.0, 0.0, bar)
     kind = (reason == TARGET, reason != SESSION_END)
-    leg = take(leg, (bar, reference, -order.side), kind, fills.volume[bar], order, terms)
+    leg = take(leg, (bar, reference, -order.side), kind, fills[bar, VOLUME], order, terms)
     for later in range(bar + 1, order.last + 1):
-        opening = (later, fills.open[later], -order.side)
-        leg = take(leg, opening, (False, True), fills.volume[later], order, terms)
-    close = (order.last, fills.close[order.last], -order.side)
-    return take(leg, close, (False, False), fills.volume[order.last], order, terms)
+        opening = (later, fills[later, OPEN], -order.side)
+        leg = take(leg, opening, (False, True), fills[later, VOLUME], order, terms)
+    close = (order.last, fills[order.last, CLOSE], -order.side)
+    return take(leg, close, (False, False), fills[order.last, VOLUME], order, terms)
 
 
 @kernel
-def open_leg(fills: FillBars, order: Order, terms: Terms) -> tuple[int, Leg, Levels]:
+def open_leg(fills: Float, order: Order, terms: Terms) -> tuple[int, Leg, Levels]:
     """Fill the first part of an entry: drop code or TAKEN, the leg, its levels.
 
     A bar without volume fills nothing: the entry waits for the first that does.
@@ -128,11 +129,11 @@ def open_leg(fills: FillBars, order: Order, terms: Terms) -> tuple[int, Leg, Lev
     side, levels = order.side, Levels(0.0, 0.0, 0.0)
     entry = order.entry
     while 0 <= entry <= order.last:
-        if fills.minute[entry] >= order.flat:
+        if fills[entry, MINUTE] >= order.flat:
             return AFTER_FLAT, Leg(0.0, 0, 0.0, 0.0, 0.0, entry), levels
-        leg = Leg(terms.notional / abs(fills.open[entry]), 0, 0.0, 0.0, 0.0, entry)
-        opening = (entry, fills.open[entry], side)
-        leg = take(leg, opening, (False, True), fills.volume[entry], order, terms)
+        leg = Leg(terms.notional / abs(fills[entry, OPEN]), 0, 0.0, 0.0, 0.0, entry)
+        opening = (entry, fills[entry, OPEN], side)
+        leg = take(leg, opening, (False, True), fills[entry, VOLUME], order, terms)
         if leg.fills > 0:
             base = side * leg.price if terms.from_entry else order.close
             levels = place_levels(order, base, terms)
@@ -144,37 +145,37 @@ def open_leg(fills: FillBars, order: Order, terms: Terms) -> tuple[int, Leg, Lev
 
 
 @kernel
-def due_exit(fills: FillBars, bar: int, order: Order, levels: Levels) -> tuple[int, bool, bool]:
+def due_exit(fills: Float, bar: int, order: Order, levels: Levels) -> tuple[int, bool, bool]:
     """Say which exit a fill bar brings, flat and time first (F9); as `exit_in_bar`."""
-    if fills.minute[bar] >= order.flat:
+    if fills[bar, MINUTE] >= order.flat:
         return FLAT, True, False
-    if fills.minute[bar] >= order.timed:
+    if fills[bar, MINUTE] >= order.timed:
         return TIME, True, False
     return exit_in_bar(fills, bar, order.side, levels)
 
 
 @kernel
-def trade_in_parts(fills: FillBars, order: Order, terms: Terms) -> Outcome:
+def trade_in_parts(fills: Float, order: Order, terms: Terms) -> Outcome:
     """Follow an order from entry to exit, bar by bar."""
     code, leg, levels = open_leg(fills, order, terms)
     if code != TAKEN:
         return dropped(code)
     side, entry = order.side, leg.bar
     stop, best = levels.stop, -np.inf
-    reason, at_open, both = OPEN, False, False
+    reason, at_open, both = HELD, False, False
     bar = entry - 1
-    while reason == OPEN:
+    while reason == HELD:
         bar += 1
         if bar > entry:
             stop = moved_stop(order, stop, best, side * averages(leg)[0])
         now = Levels(stop, levels.target, levels.trigger)
         reason, at_open, both = due_exit(fills, bar, order, now)
         if bar > entry and not at_open:
-            opening = (bar, fills.open[bar], side)
-            leg = take(leg, opening, (False, True), fills.volume[bar], order, terms)
-        if reason == OPEN and bar == order.last:
+            opening = (bar, fills[bar, OPEN], side)
+            leg = take(leg, opening, (False, True), fills[bar, VOLUME], order, terms)
+        if reason == HELD and bar == order.last:
             reason = SESSION_END
-        best = max(best, fills.high[bar] if side > 0 else -fills.low[bar])
+        best = max(best, fills[bar, HIGH] if side > 0 else -fills[bar, LOW])
     now = Levels(stop, levels.target, levels.trigger)
     reference = exit_reference(fills, bar, side, (reason, at_open), now, terms)
     out = close_leg(fills, order, leg.quantity, (bar, reference, reason), terms)

@@ -108,7 +108,7 @@ def evaluate_single(
         if not per_session_any(evaluation.evaluable & on_axis, data).any():
             unjudged[data.symbol] = why_not(detector, evaluation, on_axis)
         lines += _signal_lines(detector, data, evaluation, axis)
-        sessions = data.features.bars.session[recorded.table.candidates.row]
+        sessions = data.features.bars.session[recorded.table.row]
         for code, line in ((TAKEN, "trades"), *enumerate(DROPS)):
             for session, count in _counted(sessions[recorded.fate[0] == code]):
                 lines.append(FunnelLine(data.symbol, session, line, "", "", count))

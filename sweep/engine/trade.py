@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detectors.bars import Float
 from sweep.engine.jit import kernel
 from sweep.engine.settings import Terms
-from sweep.engine.symbol_data import FillBars
+from sweep.engine.symbol_data import CLOSE, HIGH, LOW, OPEN
 
 EXIT_REASONS = ("stop", "stop_gap", "target", "time", "flat", "session_end")
 STOP, STOP_GAP, TARGET, TIME, FLAT, SESSION_END = range(6)
-OPEN = -1  # no exit yet
+HELD = -1  # no exit yet
 
 DROPS = (
     "in_trade",
@@ -51,6 +52,8 @@ class Order(NamedTuple):
         Minutes from the open to T, to the flat instant and to the time exit.
     forced
         First fill bar at or after the earlier of flat and time exit; past `last` if there is none.
+    adverse, adverse_end, favourable, favourable_end
+        Its records of running extremes (`sweep.engine.first_passage`).
     """
 
     side: float
@@ -67,6 +70,10 @@ class Order(NamedTuple):
     flat: int
     timed: int
     forced: int
+    adverse: int
+    adverse_end: int
+    favourable: int
+    favourable_end: int
 
 
 class Levels(NamedTuple):
@@ -166,7 +173,7 @@ def net_result(
 
 
 @kernel
-def exit_in_bar(fills: FillBars, bar: int, side: float, levels: Levels) -> tuple[int, bool, bool]:
+def exit_in_bar(fills: Float, bar: int, side: float, levels: Levels) -> tuple[int, bool, bool]:
     """Say which level a bar hits (F3 to F5).
 
     Gap through the stop, gap through the target, stop, target, in this order.
@@ -174,19 +181,19 @@ def exit_in_bar(fills: FillBars, bar: int, side: float, levels: Levels) -> tuple
     Returns
     -------
     tuple
-        Reason (OPEN for none), whether it falls on the bar's open, whether both levels lay inside.
+        Reason (HELD for none), whether it falls on the bar's open, whether both levels lay inside.
     """
-    opening = side * fills.open[bar]
+    opening = side * fills[bar, OPEN]
     if opening <= levels.stop:
         return STOP_GAP, True, False
     if opening >= levels.trigger:
         return TARGET, True, False
-    top = fills.high[bar] if side > 0 else -fills.low[bar]
-    bottom = fills.low[bar] if side > 0 else -fills.high[bar]
+    top = fills[bar, HIGH] if side > 0 else -fills[bar, LOW]
+    bottom = fills[bar, LOW] if side > 0 else -fills[bar, HIGH]
     reached = top >= levels.trigger
     if bottom <= levels.stop:
         return STOP, False, reached
-    return (TARGET if reached else OPEN), False, False
+    return (TARGET if reached else HELD), False, False
 
 
 @kernel
@@ -204,7 +211,7 @@ def moved_stop(order: Order, stop: float, best: float, entry_price: float) -> fl
 
 @kernel
 def exit_reference(
-    fills: FillBars, bar: int, side: float, hit: tuple[int, bool], levels: Levels, terms: Terms
+    fills: Float, bar: int, side: float, hit: tuple[int, bool], levels: Levels, terms: Terms
 ) -> float:
     """Return the real price of an exit before slippage; `hit`: its reason, whether at the open.
 
@@ -216,5 +223,5 @@ def exit_reference(
     if reason == TARGET and not (at_open and terms.target_at_open):
         return side * levels.target
     if reason == SESSION_END:
-        return float(fills.close[bar])
-    return float(fills.open[bar])
+        return float(fills[bar, CLOSE])
+    return float(fills[bar, OPEN])

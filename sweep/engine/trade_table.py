@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from detectors.bars import Int
 from sweep.engine.block import SymbolTrades
+from sweep.engine.symbol_data import MINUTE
 from sweep.engine.trade import EXIT_REASONS
 
 COLUMNS = (
@@ -58,17 +59,18 @@ def trade_columns(
         name: raw[name].astype(np.int64)
         for name in ("set", "candidate", "entry_bar", "exit_bar", "reason")
     }
-    score = table.candidates.varied[recorded.variant[index["set"]], -1, index["candidate"]]
+    score = table.varied[recorded.variant[index["set"]], -1, index["candidate"]]
     n = len(score)
 
-    def bucket(bar: Int) -> NDArray[np.int32]:
-        return fills.minute[bar] // table.terms.bar_minutes
+    def bucket(bar: Int) -> Int:
+        minute: Int = fills.rows[bar, MINUTE].astype(np.int64)
+        return minute // table.terms.bar_minutes
 
     return {
         "set_id": np.array(set_ids, dtype=object)[index["set"]],
         "detector": np.full(n, detector, dtype=object),
         "symbol": np.full(n, table.symbol, dtype=object),
-        "side": table.candidates.side[index["candidate"]],
+        "side": table.side[index["candidate"]],
         "signal_ts": table.signal_ts[index["candidate"]],
         "entry_ts": fills.ts[index["entry_bar"]],
         "entry_price": raw["entry_price"],

@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from sweep.engine.first_passage import Records, search_exit
+from detectors.bars import Float
+from sweep.engine.first_passage import search_exit
 from sweep.engine.jit import kernel
 from sweep.engine.settings import Terms
-from sweep.engine.symbol_data import FillBars
+from sweep.engine.symbol_data import HIGH, LOW, MINUTE, OPEN
 from sweep.engine.trade import (
     AFTER_FLAT,
     FLAT,
+    HELD,
     NO_FILL,
-    OPEN,
     SESSION_END,
     TAKEN,
     TARGET,
@@ -31,7 +32,7 @@ from sweep.engine.trade import (
 
 @kernel
 def walk_exit(
-    fills: FillBars, order: Order, levels: Levels, entry_price: float
+    fills: Float, order: Order, levels: Levels, entry_price: float
 ) -> tuple[int, int, bool, bool, float]:
     """Walk the fill bars with a moving stop; as `search_exit`, and the turned stop in force."""
     stop, best = levels.stop, -np.inf
@@ -40,31 +41,31 @@ def walk_exit(
             stop = moved_stop(order, stop, best, entry_price)
         now = Levels(stop, levels.target, levels.trigger)
         reason, at_open, both = exit_in_bar(fills, bar, order.side, now)
-        if reason != OPEN:
+        if reason != HELD:
             return bar, reason, at_open, both, stop
-        best = max(best, fills.high[bar] if order.side > 0 else -fills.low[bar])
-    return order.last, OPEN, False, False, stop
+        best = max(best, fills[bar, HIGH] if order.side > 0 else -fills[bar, LOW])
+    return order.last, HELD, False, False, stop
 
 
 @kernel
 def trade_whole(
-    i: int, adverse: Records, favourable: Records, fills: FillBars, order: Order, terms: Terms
+    adverse: Float, favourable: Float, fills: Float, order: Order, terms: Terms
 ) -> Outcome:
-    """Follow candidate i's order from entry to exit.
+    """Follow an order from entry to exit.
 
     Parameters
     ----------
-    i, adverse, favourable
-        Candidate and the records of its extremes.
-    fills, order, terms
-        Fill bars, the order, settings and costs.
+    adverse, favourable, fills
+        Records of extremes, and `FillBars.rows`.
+    order, terms
+        The order, settings and costs.
     """
     entry, side = order.entry, order.side
     if entry < 0:
         return dropped(AFTER_FLAT if order.decision >= order.flat else NO_FILL)
-    if fills.minute[entry] >= order.flat:
+    if fills[entry, MINUTE] >= order.flat:
         return dropped(AFTER_FLAT)
-    opening = fills.open[entry]
+    opening = fills[entry, OPEN]
     entry_price = fill_price(opening, side, terms)
     base = side * entry_price if terms.from_entry else order.close
     levels = place_levels(order, base, terms)
@@ -75,11 +76,11 @@ def trade_whole(
     if order.breakeven > 0.0 or order.trail > 0.0:
         bar, reason, at_open, both, stop = walk_exit(fills, order, levels, side * entry_price)
     else:
-        bar, reason, at_open, both = search_exit(i, adverse, favourable, fills, order, levels)
-    if reason == OPEN and order.forced <= order.last:
+        bar, reason, at_open, both = search_exit(adverse, favourable, fills, order, levels)
+    if reason == HELD and order.forced <= order.last:
         bar = order.forced
-        reason = FLAT if fills.minute[bar] >= order.flat else TIME
-    elif reason == OPEN:
+        reason = FLAT if fills[bar, MINUTE] >= order.flat else TIME
+    elif reason == HELD:
         reason = SESSION_END
     now = Levels(stop, levels.target, levels.trigger)
     reference = exit_reference(fills, bar, side, (reason, at_open), now, terms)

@@ -126,8 +126,8 @@ def assert_same_trades(result, expected):
     assert len(ours["set"]) == len(expected)
     for k, trade in enumerate(expected):
         candidate = int(ours["candidate"][k])
-        assert table.candidates.row[candidate] == trade.signal_index
-        assert table.candidates.side[candidate] == trade.side
+        assert table.row[candidate] == trade.signal_index
+        assert table.side[candidate] == trade.side
         assert table.signal_ts[candidate] == trade.signal_ts
         assert ts[int(ours["entry_bar"][k])] == trade.entry_ts
         assert ts[int(ours["exit_bar"][k])] == trade.exit_ts

@@ -1,0 +1,224 @@
+"""The sweep end to end: same tables for any number of workers, kills and resumes."""
+
+import dataclasses
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sweep.engine.trade_table import COLUMNS
+from sweep.search import runner
+from sweep.search.runner import run_sweep
+from sweep.search.spec import (
+    ExecutionSettings,
+    FoldSettings,
+    ResultSettings,
+    SearchSettings,
+)
+from sweep.store.ledger import Ledger
+from sweep.store.results import (
+    FOLD_SCORES,
+    FUNNEL,
+    PARAMETER_SETS,
+    TRADES,
+    daily_chunks,
+    digest,
+    read_table,
+)
+
+pytestmark = pytest.mark.ray
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def rows_of(outcome, name=PARAMETER_SETS):
+    return read_table(outcome.folder, name).to_pylist()
+
+
+def test_a_sweep_ends_in_tables_that_agree_with_each_other(make_spec, ray_local):
+    spec = make_spec(search=SearchSettings(budget=60, constraints=("trades>=5",)))
+    heard = []
+    outcome = run_sweep(spec, on_progress=heard.append)
+    assert (outcome.status, outcome.sets, outcome.failed, outcome.evaluated) == (
+        "done",
+        120,
+        0,
+        120,
+    )
+    assert (heard[-1].stage, heard[-1].done, heard[-1].total) == ("writing tables", 120, 120)
+    about = json.loads((outcome.folder / "sweep.json").read_text())
+    sets = rows_of(outcome)
+    assert [(r["detector"], r["set_id"]) for r in sets] == sorted(
+        {(r["detector"], r["set_id"]) for r in sets}
+    )
+    folds, trades = rows_of(outcome, FOLD_SCORES), read_table(outcome.folder, TRADES)
+    assert trades.column_names == list(COLUMNS)
+    for name, detector in about["detectors"].items():
+        own = {r["set_id"]: r for r in sets if r["detector"] == name}
+        assert len(own) == 60
+        assert {r["status"] for r in own.values()} <= {"ok", "infeasible"}
+        assert all((r["status"] == "ok") == (r["trades"] >= 5) for r in own.values())
+        ranked = sorted(own.values(), key=lambda r: r["rank"])
+        assert [r["rank"] for r in ranked] == list(range(1, 61))
+        feasible = [r["objective"] for r in ranked if r["status"] == "ok"]
+        assert feasible == sorted(feasible, reverse=True)
+        assert all(r["status"] == "ok" for r in ranked[: len(feasible)])
+        assert len(feasible) > 5
+        scores = [r for r in folds if r["detector"] == name]
+        assert len(scores) == 60 * len(detector["folds"])
+        # Daily results, rows and trades are three ways to the same total.
+        for ids, values in daily_chunks(outcome.folder, name):
+            assert len(detector["axis"]) == values.shape[1]
+            for one, daily in zip(ids, values, strict=True):
+                assert daily.sum() == pytest.approx(own[one]["total_r"], abs=1e-4)
+                for score in (s for s in scores if s["set_id"] == one):
+                    outside = detector["folds"][score["fold"]]["out_of_sample"]
+                    assert daily[outside].mean() == pytest.approx(
+                        score["out_of_sample_mean_r"], abs=1e-5
+                    )
+        chosen = detector["chosen"]
+        assert len(chosen["folds"]) == len(detector["folds"])
+        assert own[chosen["final"]]["status"] == "ok"
+        mine = trades.filter(np.array(trades["set_id"].to_pylist()) == chosen["final"])
+        assert mine.num_rows == own[chosen["final"]]["trades"]
+    assert (outcome.folder / "leaderboard.csv").read_text().count("\n") == 41
+    assert {r["set_id"] for r in rows_of(outcome, FUNNEL)} >= {
+        d["configured"]["set_id"] for d in about["detectors"].values()
+    }
+
+
+def test_tables_are_the_same_bits_for_any_workers_and_blocks(make_spec, ray_local):
+    one = run_sweep(make_spec("one", execution=ExecutionSettings(workers=1, block_size=50)))
+    two = run_sweep(make_spec("two", execution=ExecutionSettings(workers=2, block_size=7)))
+    assert one.sweep_id == two.sweep_id
+    assert digest(one.folder) == digest(two.folder)
+
+
+def test_a_larger_budget_goes_on_and_the_same_one_does_nothing(make_spec, ray_local):
+    small = make_spec("grown", search=SearchSettings(budget=25))
+    first = run_sweep(small)
+    grown = dataclasses.replace(small, search=SearchSettings(budget=60))
+    second = run_sweep(grown)
+    assert (first.evaluated, second.evaluated, second.sets) == (50, 70, 120)
+    again = run_sweep(grown)
+    assert (again.status, again.evaluated, again.sets) == ("done", 0, 120)
+    whole = run_sweep(make_spec("whole"))
+    assert digest(second.folder) == digest(whole.folder)
+    ledger = Ledger(grown.storage_root)
+    days = json.loads((second.folder / "sweep.json").read_text())["holdout"]
+    # 60 searched sets and the configured one.
+    assert ledger.count("breakout_bullish", {"SPY": days}) == 61
+
+
+def test_a_sweep_without_folds_over_a_grid_with_all_trades(make_spec, ray_local):
+    spec = make_spec(
+        detectors=("breakout_bullish",),
+        space={
+            "breakout": {
+                "breakout_lookback_bars": ["choice", 4, 8],
+                "breakout_buffer_atr": 0,
+                "volume_surge_min": ["uniform", 0.2, 1],
+                "vwap_dist_min_frac": 0,
+                "price_change_min_frac": 0.0005,
+            },
+            "exit": dict.fromkeys(("cooldown_bars", "min_score"), 0)
+            | {"stop_atr": ["step", 1, 2, 1], "target_atr": 2, "max_hold_bars": 8}
+            | {"flat_before_close_minutes": 5},
+        },
+        search=SearchSettings(kind="grid", budget=100, grid_points=3, objective="win_rate"),
+        folds=FoldSettings(kind="none"),
+        results=ResultSettings(trades="all"),
+    )
+    outcome = run_sweep(spec)
+    sets = rows_of(outcome)
+    assert len(sets) == 12
+    assert rows_of(outcome, FOLD_SCORES) == []
+    best = min(sets, key=lambda r: r["rank"])
+    assert best["win_rate"] == max(r["win_rate"] for r in sets)
+    counts = {r["set_id"]: r["trades"] for r in sets}
+    found = [t["set_id"] for t in rows_of(outcome, TRADES)]
+    assert all(found.count(name) == n for name, n in counts.items())
+
+
+def test_a_detector_that_cannot_be_judged_is_a_row(make_spec, ray_local):
+    spec = make_spec(
+        detectors=("breakout_bullish", "opening_drive_bullish"), search=SearchSettings(budget=5)
+    )
+    rows = [r for r in rows_of(run_sweep(spec)) if r["detector"] == "opening_drive_bullish"]
+    assert [(r["status"], r["trades"]) for r in rows] == [("not_evaluable", None)]
+    assert rows[0]["text"].startswith("asset_class (")
+    assert rows[0]["param.move_min_frac"] == 0.003
+
+
+def test_data_that_change_while_it_runs_end_it(make_spec, ray_local, monkeypatch):
+    monkeypatch.setattr(runner, "lake_stamp", lambda *_: str(time.monotonic_ns()))
+    monkeypatch.setattr(runner, "read_fingerprint", lambda *_: {})
+    outcome = run_sweep(make_spec(search=SearchSettings(budget=10)))
+    assert outcome.status == "failed"
+    assert "data changed while the sweep ran: new sweep" in outcome.reason
+
+
+def test_a_store_that_is_away_costs_a_note_and_is_made_up_for(make_spec, ray_local, monkeypatch):
+    spec = make_spec(search=SearchSettings(budget=5))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:secret@127.0.0.1:1/none")
+    away = dataclasses.replace(spec, store="postgres")
+    outcome = run_sweep(away)
+    assert outcome.status == "done"
+    assert any("not mirrored into SQL" in note for note in outcome.notes)
+    assert not any("secret" in note for note in outcome.notes)
+    back = run_sweep(spec)
+    assert (back.status, back.evaluated, back.notes) == ("done", 0, ())
+
+
+DRIVER = """
+    import pathlib, pickle, sys
+    from sweep.search.runner import run_sweep
+
+    def main():
+        spec = pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())
+        run_sweep(spec, on_progress=lambda p: print(p.stage, p.done, flush=True))
+
+    if __name__ == "__main__":
+        main()
+"""
+
+
+def test_a_killed_driver_loses_running_blocks_only(make_spec, tmp_path, ray_local):
+    whole = run_sweep(make_spec("whole"))
+    spec = make_spec("killed", execution=ExecutionSettings(workers=1, block_size=2))
+    script, pickled = tmp_path / "driver.py", tmp_path / "spec"
+    script.write_text(textwrap.dedent(DRIVER))
+    pickled.write_bytes(pickle.dumps(spec))
+    driver = subprocess.Popen(
+        [sys.executable, script, pickled],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+    try:
+        for line in driver.stdout:
+            stage, _, done = line.strip().rpartition(" ")
+            if stage == "evaluating" and int(done) >= 10:
+                break
+        os.kill(driver.pid, signal.SIGKILL)
+    finally:
+        driver.kill()
+        driver.wait()
+    parts = spec.storage_root / "results" / whole.sweep_id / "parts" / "sets"
+    # Workers may end their last block after the driver is gone.
+    time.sleep(3)
+    finished_blocks = len(list(parts.glob("*.parquet")))
+    assert 5 <= finished_blocks < 60
+    resumed = run_sweep(dataclasses.replace(spec, execution=ExecutionSettings(block_size=11)))
+    assert resumed.status == "done"
+    assert resumed.evaluated == 120 - 2 * finished_blocks
+    assert digest(resumed.folder) == digest(whole.folder)
