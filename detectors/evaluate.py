@@ -125,7 +125,8 @@ def weighted_score(
             if not np.isnan(x):
                 total += weights[f] * ramp(x, points[f], values[f], counts[f])
                 weight += weights[f]
-        score[t] = total / weight if weight > 0.0 else np.nan
+        # Factors of 100 may sum to one ulp more than their weights do.
+        score[t] = min(total / weight, 100.0) if weight > 0.0 else np.nan
         known[t] = weight
     return score, known
 
