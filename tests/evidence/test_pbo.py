@@ -94,6 +94,13 @@ def test_copies_tie_exactly(n_sets):
     assert np.all(found.selected == 0)
 
 
+def test_copies_of_another_size_tie_too():
+    row = np.random.default_rng(4).standard_t(3, 176)
+    found = pbo_cscv(row * np.array([[1.0], [3.0], [0.7], [1e-3], [17.0]]), n_blocks=8)
+    assert np.all(found.logits == 0)
+    assert np.all(found.selected == 0)
+
+
 def test_inputs_are_not_written_to():
     returns = np.random.default_rng(1).standard_normal((6, 64))
     returns[2] = 0.5
