@@ -103,7 +103,7 @@ def days_to_stage(
 def months_to_merge(
     plan: Plan, root: Path, source: str, timeframes: Sequence[str], found: Iterable[str]
 ) -> list[MonthPlan]:
-    """Return the months that change: those with holes, and those that lack a timeframe.
+    """Return the months that change, by month: those with holes or without a timeframe.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def months_to_merge(
         for month, days in sorted(by_month.items()):
             pairs = tuple((day, plan.files[product, day]) for day in days)
             months.append(MonthPlan(symbol.name, month, product, source, pairs, tuple(timeframes)))
-    return months
+    return sorted(months, key=lambda month: (month.product, month.year_month, month.symbol))
 
 
 def _symbols(spec: BackfillSpec, published: Mapping[str, Sequence[dt.date]]) -> tuple[Symbol, ...]:

@@ -7,6 +7,7 @@ after it, says which. Each is replaced whole, so a killed run leaves the old sta
 import collections
 import dataclasses
 import datetime as dt
+import functools
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +29,8 @@ from sweep.store.folder import Folder
 
 _FORMAT = 1
 _PART = "part-0.parquet"
+#: Bytes: about 40 symbols of a day. A month of such parts is kept in memory while it is merged.
+_SMALL_PART = 512 << 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,9 +126,15 @@ def read_manifest(root: Path, day: dt.date, product: str) -> Manifest | None:
 def read_staged(root: Path, day: dt.date, product: str, symbol: str) -> pa.Table:
     """Return the staged minutes of one symbol: columns of `BARS`, rising.
 
-    Row groups of other symbols are skipped by their statistics.
+    Small parts are kept for the next symbol of the month; of large ones the row groups of other
+    symbols are skipped by their statistics.
     """
-    file = pq.ParquetFile(stage_folder(root, day, product) / _PART)
+    path = stage_folder(root, day, product) / _PART
+    stat = path.stat()
+    if stat.st_size <= _SMALL_PART:
+        table = _whole_part(str(path), stat.st_ino, stat.st_mtime_ns)
+        return table.filter(pc.equal(table["symbol"], symbol))
+    file = pq.ParquetFile(path)
     place = BARS.get_field_index("symbol")
     groups = []
     for group in range(file.num_row_groups):
@@ -134,6 +143,13 @@ def read_staged(root: Path, day: dt.date, product: str, symbol: str) -> pa.Table
             groups.append(group)
     table = file.read_row_groups(groups, use_threads=False).cast(BARS)
     return table.filter(pc.equal(table["symbol"], symbol))
+
+
+@functools.lru_cache(maxsize=24)
+def _whole_part(path: str, inode: int, modified_ns: int) -> pa.Table:
+    """Read a part; its identity is in the arguments, so that a replaced one is read again."""
+    del inode, modified_ns
+    return pq.ParquetFile(path).read(use_threads=False).cast(BARS)
 
 
 def stage_day(

@@ -1,3 +1,4 @@
+import concurrent.futures
 import datetime as dt
 import json
 import os
@@ -401,3 +402,19 @@ def test_stage_layout_and_manifest(order, tmp_path):
     assert manifest["asked"] == ["SPY"]
     assert manifest["rows"] == 40
     assert manifest["size"] == (order().source_root / manifest["key"]).stat().st_size
+
+
+def test_large_parts_are_read_by_row_group(order, lake, monkeypatch):
+    monkeypatch.setattr(stage, "_SMALL_PART", 0)
+    backfill(order("SPY", "QQQ"))
+    assert len(lake.read("SPY", "1m")) == len(lake.read("QQQ", "1m")) + 80 == 320
+
+
+def test_two_backfills_at_once_lose_nothing(order, lake):
+    orders = [order("SPY"), order("QQQ"), order("SPY", "QQQ", "AAPL")]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(backfill, orders))
+    assert all(report.ok for report in reports)
+    assert len(lake.read("SPY", "1m")) == len(lake.read("QQQ", "1m")) + 80 == 320
+    assert len(lake.read("AAPL", "1m")) == 5
+    assert backfill(orders[2]).files_read == 0
