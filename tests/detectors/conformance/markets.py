@@ -77,9 +77,12 @@ def u_shaped_walk(sessions, seed, *, price=100.0, minute_frac=0.0005):
     gaps = np.where(first, 10 * minute_frac, 0.2 * minute_frac) * rng.standard_normal(n)
     close = price * np.exp(np.cumsum(steps + gaps))
     open_ = close * np.exp(-steps)
-    reach = 0.5 * minute_frac * np.abs(rng.standard_normal((2, n)))
-    high = np.maximum(open_, close) * (1 + reach[0])
-    low = np.minimum(open_, close) * (1 - reach[1])
+    # Extremes of a Brownian bridge: a level is touched as often as on a continuous path, so that
+    # a stop or a target has no edge of its own.
+    luck = np.log(1 - rng.random((2, n)))
+    reach = (np.sqrt(steps**2 - 2 * minute_frac**2 * luck) - np.abs(steps)) / 2
+    high = np.maximum(open_, close) * np.exp(reach[0])
+    low = np.minimum(open_, close) * np.exp(-reach[1])
     opened, high, low, closed = (np.round(x * 100) / 100 for x in (open_, high, low, close))
     shape = 1 + 2 * np.exp(-minute / 25) + 2 * np.exp(-left / 25)
     lumps = np.exp(0.6 * rng.standard_normal(n // 15 + 1)).repeat(15)[:n]
@@ -88,10 +91,10 @@ def u_shaped_walk(sessions, seed, *, price=100.0, minute_frac=0.0005):
 
 
 @functools.cache
-def year():
+def year(seed=1):
     """250 sessions."""
     sessions = calendar_sessions("2024-01-02", "2024-12-27")
-    return Market(frozen(sessions), frozen(u_shaped_walk(sessions, 1)))
+    return Market(frozen(sessions), frozen(u_shaped_walk(sessions, seed)))
 
 
 @functools.cache
@@ -109,8 +112,12 @@ def tiny(seed=11):
 
 
 @functools.cache
+def year_symbol(detector, seed=1):
+    return year(seed).symbol(detector)
+
+
 def year_table(detector):
-    return year().of(detector)
+    return year_symbol(detector).features
 
 
 @functools.cache
