@@ -1,1 +1,1 @@
-"""Hydra configuration tree, importable as `pkg://conf`: one primary YAML per job, groups beneath."""
+"""Hydra configuration, importable as `pkg://conf`: one primary YAML per job, groups beneath."""

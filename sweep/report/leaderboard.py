@@ -14,8 +14,9 @@ from rich.console import Console
 from sweep.report.console import console, judged, number, table_of
 from sweep.store.results import FUNNEL, PARAMETER_SETS, SWEEP, read_table
 
-BEST = 5
+BEST = 3
 """Sets shown per detector, beside the final and the configured one."""
+READING = "ranked by search.objective on all sessions outside the hold-out, tries not yet counted"
 
 _METRICS = (
     "trades",
@@ -40,31 +41,43 @@ def show_sweep(folder: Path) -> None:
     """
     about: dict[str, Any] = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
     out = console()
+    best = []
     for name, detector in about["detectors"].items():
         out.print()
         if detector["reason"]:
             out.print(f"{name}: not evaluable: {detector['reason']}", soft_wrap=True)
-        else:
-            _show_detector(out, folder, name, detector)
+            continue
+        rows = _rows(folder, name, detector)
+        _show_rows(out, name, rows)
+        out.print(f"  {_counts(folder, name)}", soft_wrap=True)
+        shown = detector["chosen"]["final"] or detector["configured"]["set_id"]
+        out.print(f"  {_states(folder, name, shown)}", soft_wrap=True)
+        best += [{**row, "set_id": name} for row in rows if row["final"]]
+    out.print()
+    if len(best) > 1:
+        best.sort(key=lambda row: -row["daily_lcb_r"])
+        rows = [{**row, "note": ""} for row in best]
+        _show_rows(out, "final set of every detector", rows, "detector")
+    out.print(f"  {READING}", soft_wrap=True)
 
 
-def _show_detector(out: Console, folder: Path, name: str, about: Mapping[str, Any]) -> None:
-    table = table_of(name, ("set",))
+def _show_rows(
+    out: Console, title: str, rows: Sequence[Mapping[str, Any]], what: str = "set"
+) -> None:
+    table = table_of(title, (what,))
     for column in ("trades", "win rate (95 %)", "net R", "gross R", "PF", "LCB/day"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for row in _rows(folder, name, about):
+    if any(row["note"] for row in rows):
+        table.add_column("", no_wrap=True)
+    for row in rows:
         table.add_row(
             row["set_id"],
             f"{row['trades']:,.0f}",
             *judged(row),
             number(row["daily_lcb_r"], 3),
-            row["note"],
+            *([row["note"]] if len(table.columns) > 7 else []),
         )
     out.print(table)
-    out.print(f"  {_counts(folder, name)}", soft_wrap=True)
-    shown = about["chosen"]["final"] or about["configured"]["set_id"]
-    out.print(f"  {_states(folder, name, shown)}", soft_wrap=True)
 
 
 def _rows(folder: Path, name: str, about: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -78,11 +91,12 @@ def _rows(folder: Path, name: str, about: Mapping[str, Any]) -> list[dict[str, A
     rows = table.filter(wanted).sort_by("rank").to_pylist()
     for row in rows:
         broken = "infeas." if row["status"] == "infeasible" else ""
-        row["note"] = "final" if row["set_id"] == final else broken
+        row["final"] = row["set_id"] == final
+        row["note"] = "final" if row["final"] else broken
     own = dict.fromkeys(_METRICS, math.nan) | {
         key: math.nan if value is None else value for key, value in configured["metrics"].items()
     }
-    return [*rows, {**own, "set_id": "configured", "note": ""}]
+    return [*rows, {**own, "set_id": "configured", "note": "", "final": False}]
 
 
 def _counts(folder: Path, name: str) -> str:
