@@ -173,7 +173,10 @@ def make_plan(spec: SweepSpec) -> SweepPlan:
     plans, dates = _on_one_axis(plans, market)
     if not any(not plan.reason for plan in plans):
         reasons = "; ".join(f"{plan.detector.name}: {plan.reason}" for plan in plans)
-        raise ValueError(f"nothing can be judged: {reasons}")
+        raise ValueError(
+            f"nothing can be judged: {reasons}; choose other symbols or more days, or name the "
+            f"class of the symbols: asset_class_override=..."
+        )
     fingerprint = read_fingerprint(spec, market)
     identity = _identity(spec, market, held_out, plans, fingerprint)
     return SweepPlan(

@@ -190,8 +190,9 @@ def run_blocks(
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # else tables are printed at verbose=0 too
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     tune = ray_module("ray.tune")
-    # It misses the result files that were switched off; what trials say, the searcher hears.
-    logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.ERROR)
+    # They report on result files that are switched off; what trials say, the searcher hears.
+    for name in ("ray.tune.tune", "ray.tune.analysis.experiment_analysis"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="sweep-") as folder, _signals(watch):
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(trial, work=dict(work)), {"cpu": 1}),

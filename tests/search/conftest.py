@@ -69,12 +69,11 @@ def bar_store(tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def make_spec(bar_store, tmp_path):
-    """Return a function that makes a spec over a store of its own, linked to the shared bars."""
+@pytest.fixture(scope="session")
+def spec_over(bar_store):
+    """Return a function that makes a spec over a storage root, linked to the shared bars."""
 
-    def make(name="run", **changes):
-        root = tmp_path / name
+    def make(root, **changes):
         if not root.exists():
             root.mkdir()
             (root / "bars").symlink_to(bar_store / "bars")
@@ -83,9 +82,15 @@ def make_spec(bar_store, tmp_path):
             "symbols": ("SPY", "AAPL"),
             "detectors": ("breakout_bullish", "mean_reversion_long"),
             "space": SPACE,
-            "search": SearchSettings(budget=60),
+            "search": SearchSettings(budget=60, constraints=("trades>=5",)),
             "execution": ExecutionSettings(block_size=17),
         }
         return SweepSpec(**settings | changes)
 
     return make
+
+
+@pytest.fixture
+def make_spec(spec_over, tmp_path):
+    """Return a function that makes a spec over a store of this test's own."""
+    return lambda name="run", **changes: spec_over(tmp_path / name, **changes)

@@ -1,6 +1,5 @@
 import os
 import signal
-import threading
 
 import numpy as np
 import pytest
@@ -73,19 +72,20 @@ def test_sigterm_ends_it_cleanly(ray_local):
 
         from ray import tune  # noqa: PLC0415
 
-        time.sleep(0.2)
-        tune.report({"sets": 5, "failed": 0, "seconds": 0.2})
+        time.sleep(0.1)
+        tune.report({"sets": 5, "failed": 0, "seconds": 0.1})
+
+    def terminate_once(tally):
+        if tally.sets == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return ""
 
     before = signal.getsignal(signal.SIGTERM)
-    watch = Watch(0.1, silent)
-    timer = threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGTERM))
-    timer.start()
-    try:
-        outcome = run_blocks(queue(2_000), slow, {}, workers=2, watch=watch)
-    finally:
-        timer.cancel()
+    watch = Watch(0.1, terminate_once)
+    outcome = run_blocks(queue(2_000), slow, {}, workers=2, watch=watch)
     assert outcome.status == "interrupted"
     assert outcome.tally.lost_blocks == 0
+    assert 5 <= outcome.tally.sets < 100
     assert signal.getsignal(signal.SIGTERM) is before
 
 
