@@ -154,13 +154,12 @@ def test_weights_add_up_to_one(detector):
     assert len({factor.name for factor in detector.factors}) == len(detector.factors)
 
 
-def test_an_index_without_a_proxy_is_never_judged(detector):
-    if "INDEX" not in detector.asset_classes:
-        assert "INDEX" not in detector.asset_classes
-        return
-    found = evaluate(detector, quarter().of(detector, with_proxy=False), loosest(detector))
+@pytest.mark.parametrize("name", [n for n, d in DETECTORS.items() if "INDEX" in d.asset_classes])
+def test_an_index_without_a_proxy_is_never_judged(name):
+    found = evaluate(DETECTORS[name], quarter().of(DETECTORS[name], with_proxy=False))
     assert found.in_window.any()
     assert not found.evaluable.any()
+    assert (found.reason == Reason.MISSING_PROXY).any()
 
 
 def test_what_cannot_be_judged_has_a_status_and_a_reason_and_no_number(index_store):
