@@ -49,7 +49,7 @@ RULES: dict[str, Rule] = {
     "sample.sessions": Number(1, 2_600, "sessions", integer=True),
     "sample.seed": Number(0, 2**63 - 1, integer=True),
     "sample.edge": Choice(("none", "planted")),
-    "sample.edge_sharpe": Number(0, 12),
+    "sample.edge_sharpe": Number(0, 8),
     "sample.episodes": Flag(),
     "sample.last": Date(nullable=False),
     "bars.signal_timeframe": Choice((*MINUTE_NAMES, "60m"), nullable=True),

@@ -22,8 +22,8 @@ RANGE_BARS, ATR_BARS = 30, 26
 PAST_BARS = max(RANGE_BARS, ATR_BARS)
 
 #: Share of planted breakouts upward that price drifts on after, and minutes of drift.
-DRIFT_ODDS = 0.8
-DRIFT_MINUTES = (90, 150)
+DRIFT_ODDS = 0.9
+DRIFT_MINUTES = (75, 135)
 
 #: Least move since the prior close that a planted breakout upward reaches.
 DAY_CHANGE_FRAC = 0.0045
@@ -221,7 +221,7 @@ def _break_out(event: Event, day: _Day, drift_atr: float) -> Happening | None:
     else:
         return None
     drift = drift_atr * known.atr
-    down = max(known.price - known.low + 0.3 * known.atr, known.atr) + drift / 2
+    down = max(known.price - known.low + 0.3 * known.atr, known.atr) + drift
     gain = math.exp(up) * (1 + DRIFT_ODDS * math.expm1(drift)) - 1
     loss = -math.expm1(-down)
     if side >= loss / (gain + loss):
