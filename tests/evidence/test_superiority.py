@@ -32,12 +32,14 @@ def slow_spa(returns, n_resamples, seed):
     return statistic, {kind: count / n_resamples for kind, count in reached.items()}
 
 
-def test_agrees_with_the_loop():
+@pytest.mark.parametrize(("low", "high"), [(-0.5, 0.2), (-0.04, 0.0)])
+def test_agrees_with_the_loop(low, high):
     rng = np.random.default_rng(1)
     returns = rng.standard_normal((9, 120)) * rng.uniform(0.5, 3, 9)[:, None]
-    returns += np.linspace(-0.5, 0.2, 9)[:, None]
-    statistic, p = slow_spa(returns, 150, seed=4)
-    found = spa(returns, n_resamples=150, seed=4)
+    returns -= returns.mean(axis=1, keepdims=True)
+    returns += (np.linspace(low, high, 9) + 0.02)[:, None]
+    statistic, p = slow_spa(returns, 400, seed=4)
+    found = spa(returns, n_resamples=400, seed=4)
     assert found.statistic == pytest.approx(statistic, rel=1e-12)
     assert {"lower": found.p_lower, "consistent": found.p_consistent, "upper": found.p_upper} == p
     assert p["lower"] < p["upper"]
