@@ -60,33 +60,36 @@ def write_day(
     part = np.arange(grid.first[session], grid.first[session + 1])
     places = [part[rows.present[part]] for rows in tickers]
     owner = np.repeat(np.arange(len(tickers)), [len(place) for place in places])
+    columns = _columns(grid, session, tickers, places)
     order = _order(session, owner, rng)
-    columns = {"ticker": np.array([rows.ticker.name for rows in tickers])[owner][order]}
-    for name in PRICES:
-        prices = [getattr(rows, name)[at] for rows, at in zip(tickers, places, strict=True)]
-        columns[name] = np.concatenate(prices)[order]
-    columns["window_start"] = grid.ts[np.concatenate(places)][order]
-    volumes = [
-        _printed(rows.volume[at], fractional=i == 0 and session % FRACTION_PERIOD == FRACTIONAL)
-        for i, (rows, at) in enumerate(zip(tickers, places, strict=True))
-        if rows.volume is not None
-    ]
-    if volumes:
-        columns["volume"] = np.concatenate(volumes)[order]
-        counts = [
-            rows.transactions[at]
-            for rows, at in zip(tickers, places, strict=True)
-            if rows.transactions is not None
-        ]
-        columns["transactions"] = np.concatenate(counts)[order]
-    packed = igzip.compress(
-        _stock_text(columns) if volumes else _index_text(columns), COMPRESSION, mtime=0
-    )
+    ordered = {name: values[order] for name, values in columns.items()}
+    text = _stock_text(ordered) if "volume" in ordered else _index_text(ordered)
+    packed = igzip.compress(text, COMPRESSION, mtime=0)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(PARTIAL)
     partial.write_bytes(packed)
     partial.replace(path)
     return len(owner), len(packed)
+
+
+def _columns(
+    grid: Grid, session: int, tickers: Sequence[Rows], places: Sequence[Int]
+) -> dict[str, NDArray[Any]]:
+    """Collect the columns of a file, ticker after ticker; prices in cents."""
+    own = list(zip(tickers, places, strict=True))
+    names = [np.full(len(at), rows.ticker.name) for rows, at in own]
+    columns = {"ticker": np.concatenate(names), "window_start": grid.ts[np.concatenate(places)]}
+    for name in PRICES:
+        columns[name] = np.concatenate([getattr(rows, name)[at] for rows, at in own])
+    volumes = [
+        _printed(rows.volume[at], fractional=i == 0 and session % FRACTION_PERIOD == FRACTIONAL)
+        for i, (rows, at) in enumerate(own)
+        if rows.volume is not None
+    ]
+    counts = [rows.transactions[at] for rows, at in own if rows.transactions is not None]
+    if volumes:
+        columns |= {"volume": np.concatenate(volumes), "transactions": np.concatenate(counts)}
+    return columns
 
 
 def _order(session: int, owner: Int, rng: np.random.Generator) -> Int:
