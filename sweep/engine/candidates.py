@@ -225,6 +225,51 @@ def _pick(
     return rows, tests, side
 
 
+def _place(
+    data: SymbolData,
+    fill_bars: FillBars,
+    rows: Int,
+    side: NDArray[np.int8],
+    axis: NDArray[np.int32],
+) -> tuple[Float, Int, tuple[Float, Float]]:
+    """Place candidates among the fill bars: `rows`, `first_at`, adverse and favourable records."""
+    bars, sessions = data.features.bars, data.sessions
+    used, place = np.unique(bars.session[rows], return_inverse=True)
+    begin = np.searchsorted(fill_bars.session, used, "left")
+    end = np.searchsorted(fill_bars.session, used, "right") - 1
+    length = (sessions.close_ns[used] - sessions.open_ns[used]) // MINUTE_NS
+    first_at = _first_at(fill_bars, begin, end, length)
+    decision = (bars.end[rows] - sessions.open_ns[bars.session[rows]]) // MINUTE_NS
+    entry = first_at[place, decision] if len(rows) else np.empty(0, np.int64)
+    scale = data.factor[bars.session[rows]]
+    raw_close = data.features["close"][rows] / scale
+    records = [
+        collect_records(fill_bars.rows, entry, end[place], side.astype(np.int64), towards)
+        for towards in (-1, 1)
+    ]
+    columns = {
+        ROW: rows,
+        AXIS: axis[bars.session[rows]],
+        SIDE: side,
+        SIGNAL_CLOSE: side * raw_close,
+        ATR: data.features["atr"][rows] / scale,
+        TICKS: data.ticks(raw_close),
+        ENTRY: entry,
+        LAST: end[place],
+        DECISION: decision,
+        LENGTH: length[place],
+        PLACE: place,
+        ADVERSE: records[0][0][:-1],
+        ADVERSE_END: records[0][0][1:],
+        FAVOURABLE: records[1][0][:-1],
+        FAVOURABLE_END: records[1][0][1:],
+    }
+    matrix = np.zeros((len(rows), 16))
+    for column, values in columns.items():
+        matrix[:, column] = values
+    return matrix, first_at, (records[0][1], records[1][1])
+
+
 def build_candidates(
     detector: Detector,
     data: SymbolData,
@@ -260,38 +305,7 @@ def build_candidates(
     varies = (tests.view(np.int64) != tests[:1].view(np.int64)).any(axis=(0, 2))
     varies[-1] = True  # the score has one place, whatever the variants
     fill_bars = data.fill_bars(fills.timeframe)
-    used, place = np.unique(bars.session[rows], return_inverse=True)
-    begin = np.searchsorted(fill_bars.session, used, "left")
-    end = np.searchsorted(fill_bars.session, used, "right") - 1
-    length = (sessions.close_ns[used] - sessions.open_ns[used]) // MINUTE_NS
-    first_at = _first_at(fill_bars, begin, end, length)
-    decision = (bars.end[rows] - sessions.open_ns[bars.session[rows]]) // MINUTE_NS
-    entry = first_at[place, decision] if len(rows) else np.empty(0, np.int64)
-    scale = data.factor[bars.session[rows]]
-    raw_close = data.features["close"][rows] / scale
-    records = [
-        collect_records(fill_bars.rows, entry, end[place], side.astype(np.int64), towards)
-        for towards in (-1, 1)
-    ]
-    matrix = np.zeros((len(rows), 16))
-    for column, values in (
-        (ROW, rows),
-        (AXIS, axis[bars.session[rows]]),
-        (SIDE, side),
-        (SIGNAL_CLOSE, side * raw_close),
-        (ATR, data.features["atr"][rows] / scale),
-        (TICKS, data.ticks(raw_close)),
-        (ENTRY, entry),
-        (LAST, end[place]),
-        (DECISION, decision),
-        (LENGTH, length[place]),
-        (PLACE, place),
-        (ADVERSE, records[0][0][:-1]),
-        (ADVERSE_END, records[0][0][1:]),
-        (FAVOURABLE, records[1][0][:-1]),
-        (FAVOURABLE_END, records[1][0][1:]),
-    ):
-        matrix[:, column] = values
+    matrix, first_at, records = _place(data, fill_bars, rows, side, axis)
     session_minutes = (sessions.close_ns - sessions.open_ns)[axis >= 0] // MINUTE_NS
     return CandidateTable(
         symbol=data.symbol,
@@ -303,8 +317,8 @@ def build_candidates(
         varied=np.ascontiguousarray(tests[:, varies]),
         rows=matrix,
         first_at=first_at,
-        adverse=records[0][1],
-        favourable=records[1][1],
+        adverse=records[0],
+        favourable=records[1],
         fills=fill_bars,
         terms=terms_of(fills, costs, asset_class=data.asset_class, bar_minutes=data.bar_minutes),
         n_sessions=int(axis.max(initial=-1)) + 1,

@@ -41,7 +41,7 @@ class SearchSettings:
     budget: int = 1000
     seed: int = 0
     objective: str = "daily_lcb_r"
-    constraints: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ("trades>=30",)
     grid_points: int = 5
 
 
