@@ -9,7 +9,7 @@ import pytest
 from detectors.evaluate import evaluate
 from detectors.registry import DETECTORS, FAMILIES
 from tests.detectors.conformance.markets import Market, quarter, quarter_table
-from tests.detectors.conformance.probes import OUTPUTS, loosest, with_columns
+from tests.detectors.conformance.probes import OUTPUTS, derive, loosest, with_columns
 from tests.detectors.features.walks import priced
 
 
@@ -25,20 +25,29 @@ def mirrored():
     return Market(market.sessions, priced(market.minutes, operator.neg, swap=True))
 
 
-def mirror_faults(detector, other):
-    """Name the outputs in which the other detector differs on the mirrored market."""
+def differences(detector, there, other, here):
+    """Name the columns and outputs in which two detectors on two tables differ.
+
+    Columns are side views without a unit: a threshold that holds either way hides nothing.
+    """
     values = loosest(detector)
-    there = evaluate(detector, quarter_table(detector), values)
-    back = evaluate(other, mirrored().of(other), values)
-    faults = [
+    one, two = derive(detector, there, values).values, derive(other, here, values).values
+    columns = [name for name in one if not np.array_equal(one[name], two[name], equal_nan=True)]
+    before, after = evaluate(detector, there, values), evaluate(other, here, values)
+    outputs = [
         name
         for name in OUTPUTS
-        if name != "signal"
-        and not np.array_equal(
-            getattr(there, name), getattr(back, name), equal_nan=name == "score"
+        if not np.array_equal(
+            getattr(before, name) * (detector.side if name == "signal" else 1),
+            getattr(after, name) * (other.side if name == "signal" else 1),
+            equal_nan=name == "score",
         )
     ]
-    return faults + ([] if np.array_equal(there.signal, -back.signal) else ["signal"])
+    return columns + outputs
+
+
+def mirror_faults(detector, other):
+    return differences(detector, quarter_table(detector), other, mirrored().of(other))
 
 
 def test_the_mirrored_market_swaps_the_pair_to_the_last_bit(detector):
@@ -71,7 +80,7 @@ def test_a_planted_asymmetry_is_found(name, mutant):
     detector = DETECTORS[name]
     other = other_of(detector)
     if mutant is per_price:
-        assert mirror_faults(other, with_columns(detector, mutant))
+        assert mirror_faults(other, with_columns(detector, mutant))[0] == "extreme_dist_frac"
     else:
         assert mirror_faults(with_columns(detector, mutant), other)
 
@@ -80,11 +89,7 @@ def test_a_planted_asymmetry_is_found(name, mutant):
 def test_prices_times_a_power_of_two_change_nothing(detector, factor):
     market = quarter()
     scaled = Market(market.sessions, priced(market.minutes, lambda p: p * factor))
-    there = evaluate(detector, quarter_table(detector), loosest(detector))
-    here = evaluate(detector, scaled.of(detector), loosest(detector))
-    for name in OUTPUTS:
-        equal_nan = name == "score"
-        assert np.array_equal(getattr(here, name), getattr(there, name), equal_nan=equal_nan), name
+    assert differences(detector, quarter_table(detector), detector, scaled.of(detector)) == []
 
 
 def test_prices_times_ten_change_no_signal(detector):
@@ -102,8 +107,30 @@ def test_prices_times_ten_change_no_signal(detector):
 def test_eight_times_the_volume_changes_nothing(detector):
     market = quarter()
     louder = dataclasses.replace(market.minutes, volume=market.minutes.volume * 8)
-    there = evaluate(detector, quarter_table(detector), loosest(detector))
-    here = evaluate(detector, Market(market.sessions, louder).of(detector), loosest(detector))
-    for name in OUTPUTS:
-        equal_nan = name == "score"
-        assert np.array_equal(getattr(here, name), getattr(there, name), equal_nan=equal_nan), name
+    here = Market(market.sessions, louder).of(detector)
+    assert differences(detector, quarter_table(detector), detector, here) == []
+
+
+def in_dollars(columns, table):
+    """Mutant: a distance in price, loose enough for every bar."""
+    return columns | {"extreme_dist_frac": (table["close"] - table["session_low"]) / 5000}
+
+
+def in_shares(columns, table):
+    """Mutant: volume itself in place of relative volume."""
+    return columns | {"rel_volume": table["volume"] / 1e5}
+
+
+@pytest.mark.parametrize(
+    ("mutant", "change"),
+    [
+        (in_dollars, lambda minutes: priced(minutes, lambda p: p * 4)),
+        (in_shares, lambda minutes: dataclasses.replace(minutes, volume=minutes.volume * 8)),
+    ],
+)
+def test_a_planted_unit_is_found(mutant, change):
+    market, honest = quarter(), DETECTORS["power_hour_reversal_bullish"]
+    here = Market(market.sessions, change(market.minutes)).of(honest)
+    cheater = with_columns(honest, mutant)
+    assert differences(honest, quarter_table(honest), honest, here) == []
+    assert differences(cheater, quarter_table(honest), cheater, here)
