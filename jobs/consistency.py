@@ -8,8 +8,6 @@ from typing import Any
 from jobs.parameters import relation_faults, space_faults
 from jobs.rules import Date
 
-DEFAULT_OBJECTIVE = "daily_lcb_r"
-
 
 def cross_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong between keys; values of a wrong type are skipped here."""
@@ -28,7 +26,10 @@ def _search_faults(search: Mapping[str, Any]) -> Iterator[str]:
     objective, constraints = search.get("objective"), search.get("constraints")
     listed = constraints if isinstance(constraints, list) else []
     texts = [item for item in listed if isinstance(item, str)]
-    if objective in {None, DEFAULT_OBJECTIVE} and not texts:
+    from sweep.search.spec import SearchSettings  # noqa: PLC0415 - slow
+
+    defaults = SearchSettings()
+    if objective in {None, defaults.objective} and set(texts) <= {*defaults.constraints}:
         return  # saves the second that statistics take to import
     from sweep.search.objective import read_constraint, read_objective  # noqa: PLC0415 - slow
 

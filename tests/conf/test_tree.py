@@ -57,12 +57,10 @@ def test_a_file_has_at_most_40_lines(path):
 def test_a_detector_file_lists_every_parameter_with_the_default_of_the_code(name):
     parameters = [*DETECTORS[name].parameters, *parameters_of(ExitParams)]
     expected = {parameter.name: parameter.default for parameter in parameters}
-    found = composed("backtest", f"detector={name}")["params"]
-    assert found == {name: expected}
-    assert [type(value) for value in found[name].values()] == [
-        type(value) for value in expected.values()
-    ]
-    assert list(found[name]) == list(expected)
+    found = composed("backtest")["params"][name]
+    assert found == expected
+    assert list(map(type, found.values())) == list(map(type, expected.values()))
+    assert list(found) == list(expected)
 
 
 @pytest.mark.parametrize("name", DETECTORS)

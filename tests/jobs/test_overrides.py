@@ -255,6 +255,10 @@ def test_a_usable_command_line_is_handed_on():
     assert checked("sweep", arguments) == arguments
 
 
+def test_one_overlay_serves_jobs_that_read_other_keys_of_it():
+    assert checked("sample", ["experiment=sample"]) == ["experiment=sample"]
+
+
 def test_a_range_for_one_detector_is_opened_beside_its_family():
     given = "space.breakout_bullish.volume_surge_min=[uniform,1.2,3.0]"
     assert checked("sweep", [given]) == [f"++{given}"]
