@@ -22,6 +22,7 @@ from sweep.evidence import (
     trials,
     validation,
 )
+from sweep.market.options import black76, contracts, exposure, pin
 from sweep.search import folds
 from sweep.search.spec import FoldSettings
 
@@ -249,6 +250,99 @@ def _plateau_grid(case):
     }
 
 
+def _years(case):
+    if "years" in case:
+        return case["years"]
+    return case["minutes_to_expiry"] / case.get("year_minutes", black76.YEAR_MINUTES)
+
+
+def _greeks(case):
+    found = black76.greeks(
+        case["spot"],
+        case["strike"],
+        _years(case),
+        case["sigma"],
+        case["right"] == "C",
+        rate=case.get("r", 0.0),
+        dividend=case.get("q", 0.0),
+    )
+    names = {"vega": "vega_per_1_00_vol", "theta": "theta_per_year"}
+    return {
+        names.get(name, name): float(value) for name, value in dataclasses.asdict(found).items()
+    }
+
+
+def _ticker(case):
+    found = contracts.parse_ticker(case["ticker"])
+    return {
+        "root": found.root,
+        "underlying": found.underlying,
+        "expiry": found.expiry.isoformat(),
+        "right": "C" if found.call else "P",
+        "strike": found.strike,
+        "settlement": found.settlement,
+    }
+
+
+def _minutes_to_expiry(case):
+    return contracts.parse_ticker(case["ticker"]).minutes_to_expiry(case["as_of_ns"])
+
+
+def _two_strikes(case):
+    found = exposure.chain_exposure(
+        math.sqrt(case["call_strike"] * case["put_strike"]),
+        np.array([case["call_strike"], case["put_strike"]], np.float64),
+        np.array([True, False]),
+        np.array([case["oi_call"], case["oi_put"]], np.float64),
+        np.full(2, case["iv"]),
+        np.full(2, case["years"]),
+    )
+    return found.zero_gamma
+
+
+def _chain(case):
+    rows = case["chain"]
+    strike = np.array([row["strike"] for row in rows], np.float64)
+    call = np.array([row["right"] == "C" for row in rows])
+    interest = np.array([row["oi"] for row in rows], np.float64)
+    sigma = np.array([row["iv"] for row in rows], np.float64)
+    years = np.full(len(rows), _years(case))
+    spot = float(case["spot"])
+    found = exposure.chain_exposure(spot, strike, call, interest, sigma, years)
+    levels = found.strikes
+    by_call, by_put = (
+        np.array([interest[(strike == level) & (call == right)].sum() for level in levels])
+        for right in (True, False)
+    )
+    pain = [
+        100 * float(by_call @ np.maximum(at - levels, 0) + by_put @ np.maximum(levels - at, 0))
+        for at in levels
+    ]
+    names = [f"{level:g}" for level in levels]
+    return {
+        "gex_per_1pct_by_strike": {
+            name: {"call": found.call[k], "put": found.put[k], "net": found.net[k]}
+            for k, name in enumerate(names)
+        },
+        "total_gex_per_1pct": found.total,
+        "total_gamma_shares_per_1usd": found.total / (0.01 * spot * spot),
+        "zero_gamma_crossings": [found.zero_gamma] * found.flip_count,
+        "zero_gamma": found.zero_gamma,
+        "call_wall": {
+            "by_net_gex": found.call_wall,
+            "by_call_gex": levels[np.argmax(found.call)],
+            "by_oi": levels[np.argmax(by_call)],
+        },
+        "put_wall": {
+            "by_net_gex": found.put_wall,
+            "by_put_gex": levels[np.argmin(found.put)],
+            "by_oi": levels[np.argmax(by_put)],
+        },
+        "max_pain": pin.max_pain(levels, by_call, by_put, np.ones(len(levels), np.bool_), spot),
+        "pain_dollars": dict(zip(names, pain, strict=True)),
+    }
+
+
 FUNCTIONS = {
     "sharpe_and_moments": _sharpe_and_moments,
     "probabilistic_sharpe_ratio": _psr,
@@ -270,4 +364,9 @@ FUNCTIONS = {
     "shuffle_drawdown_distribution_exact": _drawdowns,
     "trade_summary": _trade_summary,
     "plateau_score_grid": _plateau_grid,
+    "bsm_greeks": _greeks,
+    "parse_opra_ticker": _ticker,
+    "minutes_to_expiry": _minutes_to_expiry,
+    "gex_chain": _chain,
+    "zero_gamma_two_strikes": _two_strikes,
 }
