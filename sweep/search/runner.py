@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.search.blocks import BlockQueue
+from sweep.search.choose import MOST_SETS
 from sweep.search.chosen_sets import (
     FullSets,
     configured_values,
@@ -288,9 +289,17 @@ def _conclude(
         sets,
         failed,
         outcome.tally.sets,
-        (*notes, *away),
+        (*notes, *_sample_notes(merged), *away),
         outcome.reason,
     )
+
+
+def _sample_notes(merged: dict[str, Merged]) -> list[str]:
+    return [
+        f"{name}: sets are chosen among a fair sample of {MOST_SETS:,} of {len(one.keys):,}"
+        for name, one in merged.items()
+        if len(one.keys) > MOST_SETS
+    ]
 
 
 def _set_tables(spec: SweepSpec, plan: SweepPlan, merged: dict[str, Merged]) -> list[Any]:
