@@ -63,7 +63,8 @@ EXITS = st.fixed_dictionaries(
         "target_atr": st.floats(0.2, 6),
         "max_hold_bars": st.integers(1, 30),
         "cooldown_bars": st.integers(0, 6),
-        "flat_before_close_minutes": st.integers(0, 120),
+        # on a bar's end as often as not: there an entry and the flat instant can coincide
+        "flat_before_close_minutes": st.sampled_from([15, 30, 60, 105, 120]) | st.integers(0, 120),
         "breakeven_atr": st.sampled_from([0.0, 0.0, 0.1, 0.7]),
         "trail_atr": st.sampled_from([0.0, 0.0, 0.3, 1.5]),
     }
