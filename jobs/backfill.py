@@ -39,6 +39,9 @@ def _run(config: dict[str, Any]) -> int:
         timeframes=tuple(config["timeframes"]),
         source_kind=source["kind"],
         keep_all_symbols=source["keep_all_symbols"],
+        endpoint=source["endpoint"],
+        cache_hours=source["cache_hours"],
+        downloads=source["downloads"],
     )
     with Reporter() as reporter:
         report = backfill(spec, progress=reporter.update)

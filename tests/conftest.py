@@ -15,7 +15,8 @@ import pytest
 from psycopg import sql
 
 from sweep.store.database import Database
-from tests.servers import PostgresServer
+from tests.fault_proxy import FaultProxy
+from tests.servers import PostgresServer, S3Server
 
 os.environ.update(
     {
@@ -28,8 +29,11 @@ os.environ.update(
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     }
 )
-# A cluster or a database that the shell knows about is none of the tests' business.
-for _name in ("RAY_ADDRESS", "DATABASE_URL"):
+# A cluster, a database or an account that the shell knows about is none of the tests' business.
+for _name in (
+    *("RAY_ADDRESS", "DATABASE_URL", "MASSIVE_API_KEY"),
+    *("MASSIVE_S3_ACCESS_KEY_ID", "MASSIVE_S3_SECRET_ACCESS_KEY"),
+):
     os.environ.pop(_name, None)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -71,6 +75,23 @@ def postgres_database(postgres_url):
     yield f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """A real S3 server, once for all tests."""
+    server = S3Server()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def s3_proxy(s3_server):
+    """A proxy before the S3 server that does what it is told to."""
+    with FaultProxy("127.0.0.1", s3_server.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")

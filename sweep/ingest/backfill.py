@@ -9,13 +9,15 @@ import functools
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from sweep.ingest.downloads import Downloads
 from sweep.ingest.merge import MonthResult, merge_month
 from sweep.ingest.plan import Plan, days_to_stage, make_plan, months_to_merge
-from sweep.ingest.pool import run_tasks
+from sweep.ingest.pool import Outcome, run_tasks
 from sweep.ingest.products import product_of
+from sweep.ingest.s3_files import S3FlatFiles, clean_cache
 from sweep.ingest.sources import DaySource, LocalFlatFiles, SourceFile
 from sweep.ingest.spec import BackfillReport, BackfillSpec, Failure
 from sweep.ingest.stage import Staged, read_manifest, stage_day
@@ -24,8 +26,8 @@ from sweep.market.timeframes import ordered
 
 __all__ = ["BackfillReport", "BackfillSpec", "Failure", "backfill"]
 
-#: Called with what is being done, items done, items in all, items failed.
-Progress = Callable[[str, int, int, int], None]
+#: Called with what is being done, items done, items in all, items failed, bytes so far.
+Progress = Callable[[str, int, int, int, int], None]
 
 # Seconds of one core, measured: a small file, a compressed byte, a month of one symbol with six
 # timeframes. A process takes about 1.5 s to start: less work than this is done in the driver.
@@ -94,20 +96,12 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
     started = time.monotonic()
     say = progress or _silent
     timeframes = ordered(("1m", *spec.timeframes))
-    source = LocalFlatFiles.at(os.fspath(spec.source_root))
     root = _writable(os.fspath(spec.storage_root))
+    source = open_source(spec, root)
     workers = spec.workers or os.cpu_count() or 1
     plan = make_plan(spec, source, root)
     tally = _Tally()
-    tasks = days_to_stage(plan, root, keep_all=spec.keep_all_symbols)
-    stage = functools.partial(_stage_one, source, root)
-    work_s = sum(_FILE_S + file.size * _BYTE_S for file, _ in tasks)
-    for done, day in enumerate(run_tasks(stage, tasks, workers if work_s > _WORTH_S else 1), 1):
-        if day.result is None:
-            tally.failures.append(Failure(source.describe(day.task[0].key), day.error or ""))
-        elif day.result.fresh:
-            tally.add_file(day.result, [symbol.name for symbol in plan.symbols])
-        say("day files", done, len(tasks), len(tally.failures))
+    _stage_days(spec, source, root, plan, tally, say)
     found = _found(plan, root)
     months = months_to_merge(plan, root, source.name, timeframes, found)
     for done, month in enumerate(
@@ -118,7 +112,7 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
             tally.failures.append(Failure(what, month.error or ""))
         else:
             tally.add_month(month.result)
-        say("symbol months", done, len(months), len(tally.failures))
+        say("symbol months", done, len(months), len(tally.failures), 0)
     return BackfillReport(
         first=plan.days[0],
         last=plan.days[-1],
@@ -127,6 +121,7 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
         unknown={} if spec.symbols == "all" else _unknown(plan, found, source, root),
         files_read=tally.files,
         files_absent=plan.files_absent,
+        files_late=plan.late,
         bytes_read=tally.bytes_read,
         text_bytes=tally.text_bytes,
         rows=tally.rows,
@@ -138,6 +133,58 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
         failures=tuple(tally.failures),
         seconds=time.monotonic() - started,
     )
+
+
+def open_source(spec: BackfillSpec, root: Path) -> LocalFlatFiles | S3FlatFiles:
+    """Return the day files that `source_root` names; a bucket's cache is cleaned first."""
+    place = os.fspath(spec.source_root)
+    if "://" not in place or place.startswith("file://"):
+        return LocalFlatFiles.at(place)
+    cache = root / "cache" / "flatfiles"
+    clean_cache(cache, spec.cache_hours)
+    return S3FlatFiles.at(place, cache, endpoint=spec.endpoint)
+
+
+def _stage_days(
+    spec: BackfillSpec, source: DaySource, root: Path, plan: Plan, tally: _Tally, say: Progress
+) -> None:
+    """Stage the files of all holes; those of a bucket while others are on their way."""
+    tasks = days_to_stage(plan, root, keep_all=spec.keep_all_symbols)
+    workers = spec.workers or os.cpu_count() or 1
+    stage = functools.partial(_stage_one, source, root)
+    names = [symbol.name for symbol in plan.symbols]
+    done = 0
+
+    def count(outcomes: Iterable[Outcome[StageTask, Staged]], arrived: int | None) -> None:
+        nonlocal done
+        for day in outcomes:
+            done += 1
+            if day.result is None:
+                tally.failures.append(Failure(source.describe(day.task[0].key), day.error or ""))
+            elif day.result.fresh:
+                tally.add_file(day.result, names)
+            size = tally.bytes_read if arrived is None else arrived
+            say("day files", done, len(tasks), len(tally.failures), size)
+
+    if not isinstance(source, S3FlatFiles):
+        count(_staged(stage, tasks, workers), None)
+        return
+    with Downloads(source, tasks, spec.downloads) as downloads:
+        for batch in downloads.batches():
+            failed = [Outcome[StageTask, Staged](task, None, text) for task, text in batch if text]
+            count(failed, downloads.arrived)
+            ready = [task for task, text in batch if text is None]
+            count(_staged(stage, ready, workers), downloads.arrived)
+            if not batch:
+                say("day files", done, len(tasks), len(tally.failures), downloads.arrived)
+
+
+def _staged(
+    stage: Callable[[StageTask], Staged], tasks: Sequence[StageTask], workers: int
+) -> Iterator[Outcome[StageTask, Staged]]:
+    """Stage files, in processes where the work is worth their start."""
+    work_s = sum(_FILE_S + file.size * _BYTE_S for file, _ in tasks)
+    return run_tasks(stage, tasks, workers if work_s > _WORTH_S else 1)
 
 
 def _stage_one(source: DaySource, root: Path, task: StageTask) -> Staged:
@@ -196,5 +243,5 @@ def _writable(root: str) -> Path:
     return folder
 
 
-def _silent(stage: str, done: int, total: int, failed: int) -> None:
+def _silent(stage: str, done: int, total: int, failed: int, size: int) -> None:
     """Report progress to nobody."""

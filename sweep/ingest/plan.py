@@ -8,11 +8,13 @@ from pathlib import Path
 
 from sweep.ingest.merge import MonthPlan
 from sweep.ingest.products import INDICES, PRODUCTS, STOCKS, product_of
-from sweep.ingest.sources import DaySource, SourceFile
+from sweep.ingest.publication import may_still_come, utc_now
+from sweep.ingest.sources import DaySource, LocalFlatFiles, SourceFile
 from sweep.ingest.spec import BackfillSpec
 from sweep.ingest.stage import read_manifest
 from sweep.market.calendar import as_dates, describe_gap, session_table
-from sweep.market.symbols import TABLE, Symbol, lookup
+from sweep.market.symbols import ETFS, TABLE, Symbol, lookup
+from sweep.market.symbols import INDICES as INDEX_NAMES
 from sweep.store.coverage import COMPLETE, CoverageStore
 from sweep.store.lake import Lake
 
@@ -28,11 +30,14 @@ class Plan:
     days
         Sessions of the range.
     symbols
-        Symbols asked for; with `all` every one of the table whose product the source has.
+        Symbols asked for; with `all` every one of the table whose product a local folder has, of
+        a bucket the ETFs and indices.
     files
         (product name, session) -> current file, None where the source has none.
+    late
+        Keys of files that the source does not have yet; their sessions stay holes.
     holes
-        Symbol -> its sessions to fill.
+        Symbol -> its sessions to fill now.
     seen
         Symbols that have a complete session in the store, whenever.
     """
@@ -40,15 +45,15 @@ class Plan:
     days: tuple[dt.date, ...]
     symbols: tuple[Symbol, ...]
     files: Mapping[FileKey, SourceFile | None]
+    late: tuple[str, ...]
     holes: Mapping[str, tuple[dt.date, ...]]
     seen: frozenset[str]
 
     @property
     def files_absent(self) -> tuple[str, ...]:
-        """Return the keys of day files that the source does not have."""
-        return tuple(
-            PRODUCTS[name].key(day) for (name, day), file in self.files.items() if file is None
-        )
+        """Return the keys of day files that the source does not have and that are not late."""
+        keys = (PRODUCTS[name].key(day) for (name, day), file in self.files.items() if not file)
+        return tuple(key for key in keys if key not in self.late)
 
 
 def make_plan(spec: BackfillSpec, source: DaySource, root: Path) -> Plan:
@@ -62,8 +67,10 @@ def make_plan(spec: BackfillSpec, source: DaySource, root: Path) -> Plan:
     ValueError
         If the range holds no session or no file, or a product that the symbols need is not there.
     """
-    published = {name: source.days(product) for name, product in PRODUCTS.items()}
-    symbols = _symbols(spec, published)
+    names = _names(spec, source)
+    listed = {product_of(lookup(name)) for name in names}
+    published = {product.name: source.days(product) for product in listed}
+    symbols = _symbols(spec, names, published)
     products = {product_of(symbol).name: product_of(symbol) for symbol in symbols}
     days = _sessions(spec, sorted({day for name in products for day in published[name]}))
     files = {
@@ -76,8 +83,17 @@ def make_plan(spec: BackfillSpec, source: DaySource, root: Path) -> Plan:
             f"No data found: no day file of {', '.join(products)} from {days[0]} to {days[-1]}; "
             + "; ".join(_extent(name, published[name]) for name in products)
         )
+    now = utc_now()
+    late = {key for key, file in files.items() if file is None and may_still_come(key[1], now)}
     holes, seen = _holes(root, source.name, symbols, days, files)
-    return Plan(days, symbols, files, holes, seen)
+    due = {
+        symbol.name: tuple(
+            day for day in holes[symbol.name] if (product_of(symbol).name, day) not in late
+        )
+        for symbol in symbols
+    }
+    keys = tuple(PRODUCTS[name].key(day) for name, day in sorted(late))
+    return Plan(days, symbols, files, keys, due, seen)
 
 
 def days_to_stage(
@@ -137,22 +153,30 @@ def months_to_merge(
     return sorted(months, key=lambda month: (month.product, month.year_month, month.symbol))
 
 
-def _symbols(spec: BackfillSpec, published: Mapping[str, Sequence[dt.date]]) -> tuple[Symbol, ...]:
+def _names(spec: BackfillSpec, source: DaySource) -> tuple[str, ...]:
+    if spec.symbols != "all":
+        return spec.symbols
+    return TABLE if isinstance(source, LocalFlatFiles) else (*INDEX_NAMES, *ETFS)
+
+
+def _symbols(
+    spec: BackfillSpec, names: Sequence[str], published: Mapping[str, Sequence[dt.date]]
+) -> tuple[Symbol, ...]:
+    symbols = list({lookup(name).name: lookup(name) for name in names}.values())
     if spec.symbols == "all":
-        symbols = [lookup(name) for name in TABLE if published[product_of(lookup(name)).name]]
+        symbols = [symbol for symbol in symbols if published[product_of(symbol).name]]
         if not symbols:
             raise ValueError(
                 f"No data found: source.root {spec.source_root} holds no day file such as "
                 f"{STOCKS.key(dt.date(2025, 1, 2))} or {INDICES.key(dt.date(2025, 1, 2))}"
             )
         return tuple(symbols)
-    symbols = list({lookup(name).name: lookup(name) for name in spec.symbols}.values())
     for product in {product_of(symbol).name for symbol in symbols}:
         if not published[product]:
-            names = [s.name for s in symbols if product_of(s).name == product]
+            lacking = [s.name for s in symbols if product_of(s).name == product]
             raise ValueError(
                 f"source.root {spec.source_root} has no {product} day files, which hold "
-                f"{', '.join(names)}; leave them out, or add files such as "
+                f"{', '.join(lacking)}; leave them out, or add files such as "
                 f"{PRODUCTS[product].key(dt.date(2025, 1, 2))}"
             )
     return tuple(symbols)

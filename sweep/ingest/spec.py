@@ -19,7 +19,7 @@ class BackfillSpec:
     Attributes
     ----------
     source_root
-        Folder that holds the vendor's day files.
+        Folder that holds the vendor's day files, or `s3://bucket`.
     storage_root
         `storage.root`, a local folder.
     symbols
@@ -37,6 +37,12 @@ class BackfillSpec:
         Stage every name of a file that is read, so that a further symbol needs no second reading.
     workers
         Processes, at least 1; None: one per core.
+    endpoint
+        URL of the server of a bucket.
+    cache_hours
+        Hours that downloaded files are kept below `<storage.root>/cache/flatfiles`, 0 or more.
+    downloads
+        Files in flight at once, at least 1.
     """
 
     source_root: str | os.PathLike[str]
@@ -49,6 +55,9 @@ class BackfillSpec:
     source_kind: str = "flatfiles"
     keep_all_symbols: bool = False
     workers: int | None = None
+    endpoint: str = "https://files.massive.com"
+    cache_hours: float = 24.0
+    downloads: int = 8
 
     def __post_init__(self) -> None:
         """Check what can be checked without looking at files.
@@ -73,6 +82,8 @@ class BackfillSpec:
             raise ValueError(f"from must not be after to, got {self.first} > {self.last}")
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers must be at least 1, got {self.workers}")
+        if self.downloads < 1:
+            raise ValueError(f"downloads must be at least 1, got {self.downloads}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,8 +114,9 @@ class BackfillReport:
         Symbols asked for that the store now has, sorted.
     unknown
         Symbols without a row in any file of the range -> nearest names found there.
-    files_read, files_absent
-        Day files read now; files of the range that the source does not have.
+    files_read, files_absent, files_late
+        Day files read now; files of the range that the source does not have; those that it does
+        not have yet.
     bytes_read, text_bytes
         Compressed and inflated bytes of the files read now.
     rows
@@ -130,6 +142,7 @@ class BackfillReport:
     unknown: Mapping[str, tuple[str, ...]]
     files_read: int
     files_absent: tuple[str, ...]
+    files_late: tuple[str, ...]
     bytes_read: int
     text_bytes: int
     rows: int
@@ -160,6 +173,10 @@ class BackfillReport:
         if not self.months and not self.failures and not self.unknown:
             text.append("nothing was missing")
         text += [f"bad rows, {reason}: {count:,}" for reason, count in self.bad_rows.items()]
+        if self.files_late:
+            text.append(f"not published yet: {_few(self.files_late)}; run this again later")
+        if self.files_absent:
+            text.append(f"the source has no file on a trading day: {_few(self.files_absent)}")
         if self.sessions_absent:
             text.append(f"{self.sessions_absent} symbol-sessions are absent at the vendor")
         for name, near in self.unknown.items():
@@ -169,3 +186,9 @@ class BackfillReport:
         if len(self.failures) > _NAMED:
             text.append(f"... and {len(self.failures) - _NAMED} more failures")
         return text
+
+
+def _few(keys: tuple[str, ...]) -> str:
+    """Return the first keys of many as text."""
+    shown = ", ".join(keys[:3])
+    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more"

@@ -54,6 +54,7 @@ class Reporter:
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             _Rate(),
+            TextColumn("{task.fields[transfer]}"),
             TimeRemainingColumn(),
             console=self._console,
         )
@@ -61,6 +62,7 @@ class Reporter:
         self._task: TaskID | None = None
         self._started = 0.0
         self._first = 0
+        self._first_size = 0
         self._spoken = 0.0
 
     def __enter__(self) -> Self:
@@ -79,7 +81,9 @@ class Reporter:
         if self._console.is_terminal:
             self._bars.stop()
 
-    def update(self, stage: str, done: int = 0, total: int = 0, failed: int = 0) -> None:
+    def update(
+        self, stage: str, done: int = 0, total: int = 0, failed: int = 0, size: int = 0
+    ) -> None:
         """Say where the work is.
 
         Parameters
@@ -90,22 +94,40 @@ class Reporter:
             Items finished and wanted, 0 of 0 before they are known.
         failed
             Items that failed, among those done.
+        size
+            Bytes that came so far, 0 where they are not counted.
         """
         fresh = stage != self._stage
         if fresh:
             self._stage, self._started, self._first = stage, self._clock(), done
+            self._first_size = size
+        elapsed = self._clock() - self._started
+        came = size - self._first_size
+        transfer = f"{came / elapsed / 1e6:,.1f} MB/s" if came > 0 and elapsed > 0 else ""
         if self._console.is_terminal:
-            self._draw(stage, done, total, failed, fresh=fresh)
+            self._draw(stage, done, total, failed, transfer, fresh=fresh)
         else:
-            self._speak(stage, done, total, failed, fresh=fresh)
+            self._speak(stage, done, total, failed, transfer, fresh=fresh)
 
-    def _draw(self, stage: str, done: int, total: int, failed: int, *, fresh: bool) -> None:
+    def _draw(
+        self, stage: str, done: int, total: int, failed: int, transfer: str, *, fresh: bool
+    ) -> None:
         text = stage + (f" ({failed:,} failed)" if failed else "")
         if fresh or self._task is None:
-            self._task = self._bars.add_task(text, total=total or None, completed=done)
-        self._bars.update(self._task, description=text, total=total or None, completed=done)
+            self._task = self._bars.add_task(
+                text, total=total or None, completed=done, transfer=transfer
+            )
+        self._bars.update(
+            self._task,
+            description=text,
+            total=total or None,
+            completed=done,
+            transfer=transfer,
+        )
 
-    def _speak(self, stage: str, done: int, total: int, failed: int, *, fresh: bool) -> None:
+    def _speak(
+        self, stage: str, done: int, total: int, failed: int, transfer: str, *, fresh: bool
+    ) -> None:
         now = self._clock()
         finished = 0 < total <= done
         if not fresh and not finished and now - self._spoken < LINE_SECONDS:
@@ -120,6 +142,8 @@ class Reporter:
             parts.append(f"{rate:,.1f}/s")
             if done < total:
                 parts.append(f"{dt.timedelta(seconds=round((total - done) / rate))} left")
+        if transfer:
+            parts.append(transfer)
         if failed:
             parts.append(f"{failed:,} failed")
         _log.info(", ".join(parts))

@@ -81,8 +81,8 @@ def test_it_fills_all_timeframes_and_records_coverage(order, lake, tmp_path):
     record = CoverageStore(tmp_path / "store").read(["SPY"]).to_pylist()[0]
     assert (record["minutes_present"], record["minutes_expected"]) == (10, 390)
     assert record["extended_minutes"] == 30
-    assert seen[7] == ("day files", 8, 8, 0)
-    assert seen[-1] == ("symbol months", 4, 4, 0)
+    assert seen[7] == ("day files", 8, 8, 0, report.bytes_read)
+    assert seen[-1] == ("symbol months", 4, 4, 0, 0)
 
 
 def test_a_second_run_does_nothing(order, tmp_path, monkeypatch):
