@@ -17,7 +17,7 @@ MOST_SETS = 10_000
 """Sets a choice is made among; of more, those with the smallest keys, which is a fair sample.
 
 Neighbours cost most of a choice and grow faster than the sets: in 11 parameters one choice takes
-1.3 s of processor time among 10,000 and 9.3 s among 30,000, and a plateau needs no more to be seen.
+1.3 s of processor time among 10,000 and 9.3 s among 30,000. A plateau needs no more to be seen.
 """
 
 

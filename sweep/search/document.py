@@ -42,10 +42,8 @@ def document(
 
     Parameters
     ----------
-    plan
-        The sweep.
-    status
-        `running`, `done`, `failed` or `interrupted`.
+    plan, status, reason
+        The sweep, how it stands, and why it is not done.
     command
         Hash of budget, result settings and configured sets.
     started, finished
@@ -54,8 +52,6 @@ def document(
         `sets`, `failed`, `evaluated` (by this run).
     merged, full
         Tables and fully evaluated sets by detector, once there are any.
-    reason
-        Why it is not done.
     """
     spec = plan.spec
     return {
@@ -70,12 +66,7 @@ def document(
         "holdout": list(plan.held_out),
         "fingerprint": {name: dict(days) for name, days in plan.fingerprint.items()},
         "detectors": {
-            one.detector.name: _about(
-                plan,
-                one,
-                (merged or {}).get(one.detector.name),
-                (full or {}).get(one.detector.name),
-            )
+            one.detector.name: _about(plan, one, merged or {}, full or {})
             for one in plan.detectors
         },
         "counts": dict(counts or {}),
@@ -85,10 +76,7 @@ def document(
             "finished_at": None if finished is None else finished.isoformat(),
             "seconds": None if finished is None else (finished - started).total_seconds(),
         },
-        "versions": _versions(),
-        "git_commit": _git_commit(),
-        "host": platform.node(),
-        "python": platform.python_version(),
+        **_made_with(),
     }
 
 
@@ -98,8 +86,13 @@ def finished(before: Mapping[str, Any], command: str) -> bool:
 
 
 def _about(
-    plan: SweepPlan, one: DetectorPlan, merged: Merged | None, full: FullSets | None
+    plan: SweepPlan,
+    one: DetectorPlan,
+    tables: Mapping[str, Merged],
+    full_sets: Mapping[str, FullSets],
 ) -> dict[str, Any]:
+    """Return what is to be said of one detector."""
+    merged, full = tables.get(one.detector.name), full_sets.get(one.detector.name)
     configured = configured_values(plan.spec, one.detector)
     name = set_id_of(one.detector, configured)
     ids = [] if merged is None else set_ids(merged.keys)
@@ -135,14 +128,19 @@ def _metrics(full: FullSets, name: str) -> dict[str, float | None]:
     return {key: value if math.isfinite(value) else None for key, value in found.items()}
 
 
-def _versions() -> dict[str, str]:
+def _made_with() -> dict[str, Any]:
     found = {}
     for name in _PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
-    return found
+    return {
+        "versions": found,
+        "python": platform.python_version(),
+        "git_commit": _git_commit(),
+        "host": platform.node(),
+    }
 
 
 def _git_commit() -> str | None:

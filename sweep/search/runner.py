@@ -36,7 +36,16 @@ from sweep.search.plan import DetectorPlan, SweepPlan, lake_stamp, make_plan, re
 from sweep.search.searchers import GridSearcher, PoolSearcher, make_searcher
 from sweep.search.spec import Progress, SweepOutcome, SweepSpec
 from sweep.search.trial import Work, build_table, run_trial
-from sweep.search.tuner import Tally, TuneOutcome, Watch, connected, put, remote_call, run_blocks
+from sweep.search.tuner import (
+    Tally,
+    TuneOutcome,
+    Watch,
+    connected,
+    put,
+    remote_call,
+    run_blocks,
+    wait_for,
+)
 from sweep.store.database import Database
 from sweep.store.errors import StoreTerminal, StoreTransient
 from sweep.store.ledger import Ledger
@@ -189,11 +198,13 @@ def _evaluate(
     tell(Progress("starting Ray", done, total))
     with connected(spec.execution) as workers:
         tell(Progress("building candidate tables", done, total))
-        work = {
-            one.detector.name: put(_shared(spec, plan, one, tasks[one.detector.name]))
+        shared = {
+            one.detector.name: _shared(spec, plan, one, tasks[one.detector.name])
             for one in plan.judged
             if len(wanted[one.detector.name].pending)
         }
+        wait_for([table for one in shared.values() for table in one.tables])
+        work = {name: put(one) for name, one in shared.items()}
         queue = BlockQueue(
             {name: wanted[name].pending for name in work},
             n_sessions=len(plan.dates),
@@ -261,12 +272,7 @@ def _conclude(
     full = [(one, evaluate_full(spec, one, merged.get(one.detector.name))) for one in plan.judged]
     _record_tries(plan, merged, full)
     tables = _set_tables(spec, plan, merged)
-    sets = write_sets(results, tables)
-    write_fold_scores(results, plan.judged)
-    write_daily(results, plan.judged, merged)
-    write_trades(spec, results, full)
-    write_funnel(plan, results, full)
-    results.write_text(LEADERBOARD, leaderboard(tables))
+    sets = _write_tables(plan, results, tables, merged, full)
     failed = sum(int(np.sum(np.array(t["status"].to_pylist()) == "failed")) for t in tables)
     about = document(
         plan,
@@ -292,6 +298,23 @@ def _conclude(
         (*notes, *_sample_notes(merged), *away),
         outcome.reason,
     )
+
+
+def _write_tables(
+    plan: SweepPlan,
+    results: Results,
+    tables: list[Any],
+    merged: dict[str, Merged],
+    full: list[tuple[DetectorPlan, FullSets]],
+) -> int:
+    """Write all tables; returns the rows of the sets."""
+    rows = write_sets(results, tables)
+    write_fold_scores(results, plan.judged)
+    write_daily(results, plan.judged, merged)
+    write_trades(plan.spec, results, full)
+    write_funnel(plan, results, full)
+    results.write_text(LEADERBOARD, leaderboard(tables))
+    return rows
 
 
 def _sample_notes(merged: dict[str, Merged]) -> list[str]:

@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from sweep.search.blocks import Block, BlockQueue
@@ -158,6 +158,15 @@ def put(value: Any) -> Any:  # noqa: ANN401
     return ray.put(value)
 
 
+def wait_for(references: Sequence[Any]) -> None:
+    """Wait until tasks are done, wherever their results are.
+
+    Trials reserve every processor, so a task that they wait for must not be waiting for one.
+    """
+    if references:
+        ray_module().wait(list(references), num_returns=len(references), fetch_local=False)
+
+
 def run_blocks(
     queue: BlockQueue,
     trial: Callable[..., None],
@@ -186,15 +195,9 @@ def run_blocks(
     TuneOutcome
         Ctrl-C and SIGTERM let running blocks finish, then end it as `interrupted`.
     """
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # else tables are printed at verbose=0 too
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
-    tune = ray_module("ray.tune")
-    # They report on result files that are switched off; what trials say, the searcher hears.
-    for name in ("ray.tune.tune", "ray.tune.analysis.experiment_analysis"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    tune = _quiet_tune()
     with tempfile.TemporaryDirectory(prefix="sweep-") as folder, _signals(watch):
-        tuner = tune.Tuner(
+        grid = tune.Tuner(
             tune.with_resources(tune.with_parameters(trial, work=dict(work)), {"cpu": 1}),
             tune_config=tune.TuneConfig(
                 search_alg=_block_searcher(queue, watch),
@@ -210,8 +213,23 @@ def run_blocks(
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=_RETRIES),
             ),
-        )
-        grid = tuner.fit()
+        ).fit()
+    return _outcome(watch, grid)
+
+
+def _quiet_tune() -> Any:  # noqa: ANN401
+    """Return Ray Tune, without its tables, loggers and signal handler."""
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # else tables are printed at verbose=0 too
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    # They report on result files that are switched off; what trials say, the searcher hears.
+    for name in ("ray.tune.tune", "ray.tune.analysis.experiment_analysis"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return ray_module("ray.tune")
+
+
+def _outcome(watch: Watch, grid: Any) -> TuneOutcome:  # noqa: ANN401
+    """Say how a run ended; `fit()` returns normally even when every trial raised."""
     lost = max(watch.tally.lost_blocks, grid.num_errors)
     if watch.reason:
         return TuneOutcome("failed", watch.reason, watch.tally)
