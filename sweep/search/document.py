@@ -46,10 +46,8 @@ def document(
         The sweep, how it stands, and why it is not done.
     command
         Hash of budget, result settings and configured sets.
-    started, finished
-        Instants, UTC.
-    counts
-        `sets`, `failed`, `evaluated` (by this run).
+    started, finished, counts
+        Instants, UTC; `sets`, `failed`, `evaluated` (by this run).
     merged, full
         Tables and fully evaluated sets by detector, once there are any.
     """
