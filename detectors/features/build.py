@@ -10,6 +10,7 @@ from detectors.bars import MinuteBars, Sessions
 from detectors.features.buckets import regular
 from detectors.features.columns import FeatureColumns
 from detectors.features.flow import Flow, flow_signed
+from detectors.features.gamma import GammaMinutes, add_gamma
 from detectors.features.higher_timeframes import ema_shares, rsi_shares
 from detectors.features.inputs import feature_inputs
 from detectors.features.price_columns import (
@@ -37,6 +38,7 @@ def build_features(
     proxy_symbol: str | None = None,
     split_sessions: NDArray[np.bool_] | None = None,
     flow: Flow | None = None,
+    gamma: GammaMinutes | None = None,
     settings: FeatureSettings = FeatureSettings(),  # noqa: B008 - frozen, holds no state
 ) -> FeatureTable:
     """Compute the feature table of one symbol.
@@ -58,6 +60,8 @@ def build_features(
         bool [n_sessions], True where a split takes effect: its gap is no reason to restart.
     flow
         Order-flow readings, None for none.
+    gamma
+        Gamma table of the symbol, levels split-adjusted like the minutes, None for none.
     settings
         Feature settings.
 
@@ -105,4 +109,5 @@ def build_features(
         columns.put(f"mtf_{name}_up_frac", up, Reason.WARMUP)
         columns.put(f"mtf_{name}_down_frac", down, Reason.WARMUP)
     columns.put("flow_signed", *flow_signed(flow, inputs.bars))
+    add_gamma(columns, gamma, sessions)
     return columns.table()

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import Float, Int
+from detectors.features.gamma import COLUMNS, PRICED_MIN_FRAC
 from sweep.market.options.black76 import gamma_weight
 from sweep.market.options.day import Chain
 from sweep.market.options.exposure import Book, exposure_terms, slope_at, walls, zero_gamma
@@ -15,34 +16,9 @@ from sweep.market.options.pin import max_pain, nearest_extreme
 from sweep.market.options.smile import Smile, smile_at
 from sweep.market.options.state import AGE_MAX, Rules, State, age_max, forward_at, years_left
 
-#: Features of a minute, in the order of the kernel's output.
-COLUMNS = (
-    "spot",
-    "opt_volume",
-    "call_volume",
-    "used_volume",
-    "gex",
-    "zero_gamma",
-    "flip_count",
-    "gex_slope",
-    "gex_0dte_frac",
-    "call_wall",
-    "put_wall",
-    "max_gamma_strike",
-    "max_pain",
-    "pin_strike",
-    "pin_oi_frac",
-    "pin_gex",
-    "minutes_to_expiry",
-    "is_0dte",
-    "opt_priced_frac",
-    "opt_null_frac",
-    "opt_age_minutes",
-)
 FEATURES = len(COLUMNS)
 
 STRIKE_BAND_FRAC = 0.05
-PRICED_MIN_FRAC = 0.5
 MIN_MINUTES_TO_EXPIRY = 5.0
 
 MAX_PAIN, MAX_OI, MAX_GAMMA = 0, 1, 2
@@ -258,7 +234,7 @@ def _exposure(
 def features_at(
     chain: Chain, state: State, smiles: list[Smile], minute: int, spot: float, rules: Rules
 ) -> Float:
-    """Return the features of a minute, float64 [features], NaN = unknown; see `COLUMNS`."""
+    """Return the features of a minute, float64 [features] as `COLUMNS`, NaN = unknown."""
     out = np.full(FEATURES, np.nan)
     lines = _lines(chain, state, minute, spot, rules.volume_share)
     nearest = _nearest_expiry(chain, lines, minute)

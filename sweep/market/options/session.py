@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from detectors.bars import Float
+from detectors.features.gamma import COLUMNS
 from detectors.features.option_settings import OptionSettings
 from sweep.market.options.day import (
     Chain,
@@ -21,7 +22,6 @@ from sweep.market.options.day import (
 from sweep.market.options.exposure import SIGNS
 from sweep.market.options.jit import kernel
 from sweep.market.options.minute import (
-    COLUMNS,
     FEATURES,
     MAX_GAMMA,
     MAX_OI,

@@ -9,6 +9,7 @@ from detectors.features.build import build_features
 from detectors.features.flow import Flow
 from detectors.features.levels import extreme_before
 from detectors.features.settings import FeatureSettings
+from tests.detectors.features.gamma_walk import gamma_walk
 from tests.detectors.features.lookahead import lookahead_faults
 from tests.detectors.features.walks import SMALL, all_minutes, take, toy_sessions, walk
 
@@ -28,6 +29,7 @@ def market(seed=4):
 
 
 def build(minutes, *, bar_minutes=5, settings=SMALL, level=extreme_before, **options):
+    options.setdefault("gamma", gamma_walk(minutes, SESSIONS))
     table = build_features(
         minutes,
         SESSIONS,
@@ -45,6 +47,7 @@ def build_index(minutes, **options):
     thinner = np.random.default_rng(1).random(len(all_minutes(SESSIONS))) > 0.15
     place = np.searchsorted(all_minutes(SESSIONS), minutes.ts)
     proxy = take(minutes, thinner[place])
+    options["gamma"] = gamma_walk(minutes, SESSIONS)
     minutes = dataclasses.replace(minutes, volume=np.full(len(minutes), np.nan))
     return build(minutes, asset_class="INDEX", proxy=proxy, proxy_symbol="SPY", **options)
 
