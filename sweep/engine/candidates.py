@@ -307,7 +307,7 @@ def build_candidates(
     fill_bars = data.fill_bars(fills.timeframe)
     matrix, first_at, records = _place(data, fill_bars, rows, side, axis)
     session_minutes = (sessions.close_ns - sessions.open_ns)[axis >= 0] // MINUTE_NS
-    return CandidateTable(
+    table = CandidateTable(
         symbol=data.symbol,
         structural=structural_names(detector),
         variants=np.array(variants, np.float64).reshape(len(variants), -1),
@@ -324,3 +324,7 @@ def build_candidates(
         n_sessions=int(axis.max(initial=-1)) + 1,
         session_minutes=int(session_minutes.sum()),
     )
+    for array in (*vars(table).values(), fill_bars.rows):
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False  # as workers get them: one compiled kernel serves both
+    return table
