@@ -255,6 +255,16 @@ def test_f11_an_entry_fills_in_parts_and_stops_at_the_exit(side):
     assert exit_of(outcome, side)[1:] == ("target", pytest.approx(104))
 
 
+@SIDES
+def test_f11_an_exit_at_the_open_comes_before_the_rest_of_the_entry(side):
+    fills = FillSettings(participation=0.5, min_risk_share=0.0)
+    bars = [(100, 101, 99, 100), (101, 102, 100, 101), (101, 102, 100, 101)]
+    outcome = trade(bars, side, volume=[800, 400, 600], fills=fills, flat=1)
+    assert outcome.quantity == pytest.approx(400)
+    # 200 shares leave at the flat open, 200 of the 300 that the next bar would take after it
+    assert exit_of(outcome, side) == (2, "flat", pytest.approx(101))
+
+
 def test_f11_impact_moves_the_price_against_us():
     fills = FillSettings(impact=0.5, min_risk_share=0.0)
     costs = Costs(notional_usd=10_000)  # 100 shares of 400: 0.5 * 1.0 * sqrt(0.25)
