@@ -25,24 +25,9 @@ def _application(config: DictConfig) -> None:
 def _run(config: dict[str, Any]) -> int:
     from jobs import settings  # noqa: PLC0415 - slow
     from sweep.ingest.backfill import backfill  # noqa: PLC0415 - slow
-    from sweep.ingest.spec import BackfillSpec  # noqa: PLC0415 - slow
     from sweep.report.progress import Reporter  # noqa: PLC0415 - slow
 
-    source, wanted = config["source"], config["symbols"]
-    spec = BackfillSpec(
-        source_root=source["root"],
-        storage_root=settings.storage_root(config),
-        symbols="all" if wanted == "all" else tuple(wanted),
-        first=settings.date(config["from"]),
-        last=settings.date(config["to"]),
-        days=config["days"],
-        timeframes=tuple(config["timeframes"]),
-        source_kind=source["kind"],
-        keep_all_symbols=source["keep_all_symbols"],
-        endpoint=source["endpoint"],
-        cache_hours=source["cache_hours"],
-        downloads=source["downloads"],
-    )
+    spec = settings.backfill(config)
     with Reporter() as reporter:
         report = backfill(spec, progress=reporter.update)
     for line in report.lines():

@@ -13,6 +13,8 @@ def cross_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong between keys; values of a wrong type are skipped here."""
     yield from _date_faults(config)
     yield from _root_faults(config)
+    if config.get("source", {}).get("kind") == "rest" and not (config["days"] or config["from"]):
+        yield "source=rest: needs to know how far back; give days=90 or from=2025-01-31"
     if config.get("store", {}).get("kind") == "postgres" and not os.environ.get("DATABASE_URL"):
         yield "store=postgres: the environment variable DATABASE_URL is not set; it has the server"
     for name, values in config.get("params", {}).items():
@@ -54,7 +56,7 @@ def _date_faults(config: Mapping[str, Any]) -> Iterator[str]:
 def _root_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """Ask for a source; refuse relative roots in a Ray job, which throws its folder away."""
     source = config.get("source", {})
-    if "kind" in source and source["root"] is None:
+    if source.get("kind") in ("flatfiles", "hybrid") and source.get("root") is None:
         yield "source.root=null: must be the folder that holds us_stocks_sip/ and us_indices/"
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
         return

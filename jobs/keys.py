@@ -23,6 +23,7 @@ MINUTE_NAMES = ("1m", "5m", "15m", "30m", "1h")
 _COUNT = Number(1, unit="sessions", integer=True, nullable=True)
 _GAP = Number(0, unit="sessions", integer=True)
 _COST = Number(0)
+_SHARE = Number(0, 1)
 _COST_NAMES = (
     "slippage_bps",
     "half_spread",
@@ -43,12 +44,15 @@ RULES: dict[str, Rule] = {
     "asset_class_override": Choice(("INDEX", "ETF", "STOCK"), nullable=True),
     "storage.root": Text("a folder"),
     "store.kind": Choice(("sqlite", "postgres")),
-    "source.kind": Choice(("flatfiles",)),
+    "source.kind": Choice(("flatfiles", "rest", "hybrid")),
     "source.root": Text("the folder that holds us_stocks_sip/ and us_indices/", nullable=True),
     "source.keep_all_symbols": Flag(),
     "source.endpoint": Text("the URL of an S3 server"),
     "source.cache_hours": Number(0, unit="hours"),
     "source.downloads": Number(1, 64, "files at a time", integer=True),
+    "source.base_url": Text("the URL of the REST interface"),
+    "source.requests_per_s": Number(0, 100, "requests a second", open_low=True),
+    "source.requests_at_once": Number(1, 64, "requests", integer=True),
     "sample.sessions": Number(1, 2_600, "sessions", integer=True),
     "sample.seed": Number(0, 2**63 - 1, integer=True),
     "sample.edge": Choice(("none", "planted")),
@@ -96,6 +100,14 @@ RULES: dict[str, Rule] = {
     "ray.workers": Number(1, 100_000, "trials at a time", integer=True, nullable=True),
     "ray.insecure": Flag(),
     "results.trades": Choice(("chosen", "all")),
+    "verdict.spa_p_max": _SHARE,
+    "verdict.dsr_min": _SHARE,
+    "verdict.pbo_max": _SHARE,
+    "verdict.peak_ratio_max": Number(1),
+    "verdict.trades_min": Number(0, unit="trades", integer=True),
+    "verdict.active_days_min": _GAP,
+    "verdict.ambiguous_frac_max": _SHARE,
+    "verdict.fails_pbo_min": _SHARE,
 }
 """Key -> rule, for all jobs; `params.*`, `space.*` and `features.*` follow from code."""
 

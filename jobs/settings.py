@@ -8,7 +8,10 @@ from typing import Any
 from detectors.features.settings import FeatureSettings
 from detectors.registry import DETECTORS, NAMES
 from sweep.engine.settings import Costs, FillSettings
+from sweep.evidence.criteria import Thresholds
 from sweep.ingest.load import stored_range
+from sweep.ingest.rest import RestSettings
+from sweep.ingest.spec import BackfillSpec
 from sweep.market import timeframes
 from sweep.market.symbols import lookup
 from sweep.search.spec import (
@@ -108,6 +111,34 @@ def storage_root(config: Config) -> pathlib.Path:
     return pathlib.Path(config["storage"]["root"]).expanduser()
 
 
+def backfill(config: Config) -> BackfillSpec:
+    """Return what a backfill is asked to do."""
+    source, wanted = config["source"], config["symbols"]
+    options = {
+        name: source[name]
+        for name in ("keep_all_symbols", "endpoint", "cache_hours", "downloads")
+        if name in source
+    }
+    if source["kind"] != "flatfiles":
+        options["rest"] = RestSettings(
+            base_url=source["base_url"],
+            requests_per_s=source["requests_per_s"],
+            workers=source["requests_at_once"],
+        )
+    return BackfillSpec(
+        source_root=source.get("root"),
+        storage_root=storage_root(config),
+        symbols="all" if wanted == "all" else tuple(wanted),
+        first=date(config["from"]),
+        last=date(config["to"]),
+        days=config["days"],
+        timeframes=tuple(config["timeframes"]),
+        source_kind=source["kind"],
+        store=config["store"]["kind"],
+        **options,
+    )
+
+
 def market(config: Config) -> dict[str, Any]:
     """Return the settings that say which bars are read."""
     names = symbols(config)
@@ -145,6 +176,7 @@ def sweep(config: Config) -> SweepSpec:
         holdout=HoldoutSettings(**config["holdout"]),
         execution=ExecutionSettings(**config["sweep"], **config["ray"]),
         results=ResultSettings(**config["results"]),
+        verdict=Thresholds(**config["verdict"]),
         store=config["store"]["kind"],
         **market(config),
         **judgement(config),

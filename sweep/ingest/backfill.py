@@ -3,72 +3,57 @@
 One bad day does not stop the others; the report names it. A second run does only what is missing.
 """
 
-import collections
 import dataclasses
+import datetime as dt
 import functools
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sweep.ingest.downloads import Downloads
-from sweep.ingest.merge import MonthResult, merge_month
-from sweep.ingest.plan import Plan, days_to_stage, make_plan, months_to_merge
+from sweep.ingest.merge import merge_month
+from sweep.ingest.plan import (
+    Plan,
+    days_to_stage,
+    make_plan,
+    months_to_merge,
+    rest_holes,
+    rest_range,
+)
 from sweep.ingest.pool import Outcome, run_tasks
 from sweep.ingest.products import product_of
+from sweep.ingest.publication import due, newest_closed, utc_now
+from sweep.ingest.rest import RestClient
+from sweep.ingest.rest_fill import (
+    Progress,
+    calls_for,
+    fetch_splits,
+    fill_by_rest,
+    unbuilt_months,
+)
 from sweep.ingest.s3_files import S3FlatFiles, clean_cache
 from sweep.ingest.sources import DaySource, LocalFlatFiles, SourceFile
 from sweep.ingest.spec import BackfillReport, BackfillSpec, Failure
 from sweep.ingest.stage import Staged, read_manifest, stage_day
 from sweep.ingest.suggest import nearest, tickers_in
+from sweep.ingest.tally import Tally
+from sweep.market.symbols import Symbol
 from sweep.market.timeframes import ordered
+from sweep.store.splits import SplitStore
 
 __all__ = ["BackfillReport", "BackfillSpec", "Failure", "backfill"]
 
-#: Called with what is being done, items done, items in all, items failed, bytes so far.
-Progress = Callable[[str, int, int, int, int], None]
 
 # Seconds of one core, measured: a small file, a compressed byte, a month of one symbol with six
 # timeframes. A process takes about 1.5 s to start: less work than this is done in the driver.
 _FILE_S, _BYTE_S, _MONTH_S, _WORTH_S = 0.01, 1e-8, 0.08, 4.0
 
+#: Seconds a byte takes from the vendor: about 12 MB/s in all on a home line.
+_DOWNLOAD_S = 8e-8
+
 StageTask = tuple[SourceFile, tuple[str, ...] | None]
-
-
-@dataclasses.dataclass
-class _Tally:
-    """What was done so far."""
-
-    files: int = 0
-    bytes_read: int = 0
-    text_bytes: int = 0
-    rows: int = 0
-    duplicates: int = 0
-    bad_rows: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    filled: int = 0
-    absent: int = 0
-    months: int = 0
-    failures: list[Failure] = dataclasses.field(default_factory=list)
-
-    def add_file(self, staged: Staged, symbols: Iterable[str]) -> None:
-        """Count a file read now, for those of the symbols that were taken from it."""
-        manifest = staged.manifest
-        self.files += 1
-        self.bytes_read += manifest.size
-        self.text_bytes += manifest.text_bytes
-        for name in set(staged.fresh) & set(symbols):
-            counts = manifest.counts.get(name)
-            if counts is not None:
-                self.rows += counts.rows
-                self.duplicates += counts.duplicates
-                self.bad_rows.update(counts.bad)
-
-    def add_month(self, result: MonthResult) -> None:
-        """Count a month merged now."""
-        self.months += 1
-        self.filled += len(result.complete)
-        self.absent += len(result.absent)
 
 
 def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> BackfillReport:
@@ -97,47 +82,175 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
     say = progress or _silent
     timeframes = ordered(("1m", *spec.timeframes))
     root = _writable(os.fspath(spec.storage_root))
+    tally = Tally()
+    if spec.source_kind == "rest":
+        with RestClient(spec.rest) as client:
+            symbols, days = rest_range(spec)
+            unknown = _by_rest(spec, client, root, symbols, days, {}, tally, say)
+        names = (symbol.name for symbol in symbols if symbol.name not in unknown)
+        found = frozenset(names)
+        return _report(spec, days, found, dict.fromkeys(unknown, ()), (), (), tally, started)
     source = open_source(spec, root)
-    workers = spec.workers or os.cpu_count() or 1
-    plan = make_plan(spec, source, root)
-    tally = _Tally()
+    if spec.source_kind == "flatfiles":
+        plan = make_plan(spec, source, root)
+        found = _by_files(spec, source, root, plan, timeframes, tally, say)
+        unknown_names = {} if spec.symbols == "all" else _unknown(plan, found, source, root)
+        return _report(
+            spec, plan.days, found, unknown_names, plan.files_absent, plan.late, tally, started
+        )
+    with RestClient(spec.rest) as client:
+        last = spec.last if spec.last is not None else newest_closed(utc_now())
+        plan = make_plan(dataclasses.replace(spec, last=last), source, root)
+        plan = _cheaper(spec, plan, source, root, tally)
+        _by_files(spec, source, root, plan, timeframes, tally, say)
+        by_files, tally.failures = tally.failures, []
+        newest = {
+            name: max(day for (other, day), file in plan.files.items() if other == name and file)
+            for name in {name for (name, _), file in plan.files.items() if file}
+        }
+        unknown = _by_rest(spec, client, root, plan.symbols, plan.days, newest, tally, say)
+        if tally.failures:
+            tally.failures = by_files + tally.failures
+        else:
+            tally.notes += [
+                f"taken from REST instead: {one.what} ({one.error})" for one in by_files
+            ]
+    names = (symbol.name for symbol in plan.symbols if symbol.name not in unknown)
+    return _report(
+        spec, plan.days, frozenset(names), dict.fromkeys(unknown, ()), (), (), tally, started
+    )
+
+
+def _report(
+    spec: BackfillSpec,
+    days: Sequence[dt.date],
+    found: frozenset[str],
+    unknown: Mapping[str, tuple[str, ...]],
+    files_absent: tuple[str, ...],
+    files_late: tuple[str, ...],
+    tally: Tally,
+    started: float,
+) -> BackfillReport:
+    counts = {field.name: getattr(tally, field.name) for field in dataclasses.fields(tally)}
+    counts |= {
+        "bad_rows": dict(sorted(tally.bad_rows.items())),
+        "notes": tuple(tally.notes),
+        "failures": tuple(tally.failures),
+    }
+    return BackfillReport(
+        first=days[0],
+        last=days[-1],
+        sessions=len(days),
+        symbols=tuple(sorted(found)),
+        unknown={} if spec.symbols == "all" else unknown,
+        files_absent=files_absent,
+        files_late=files_late,
+        seconds=time.monotonic() - started,
+        **counts,
+    )
+
+
+def _by_files(
+    spec: BackfillSpec,
+    source: DaySource,
+    root: Path,
+    plan: Plan,
+    timeframes: Sequence[str],
+    tally: Tally,
+    say: Progress,
+) -> frozenset[str]:
+    """Stage the day files of the plan and merge their months; return the symbols found."""
     _stage_days(spec, source, root, plan, tally, say)
     found = _found(plan, root)
     months = months_to_merge(plan, root, source.name, timeframes, found)
-    for done, month in enumerate(
-        run_tasks(functools.partial(merge_month, root), months, workers), 1
-    ):
+    workers = spec.workers or os.cpu_count() or 1
+    merge = functools.partial(merge_month, root)
+    for done, month in enumerate(run_tasks(merge, months, workers), 1):
         if month.result is None:
             what = f"{month.task.symbol} {month.task.year_month}"
             tally.failures.append(Failure(what, month.error or ""))
         else:
             tally.add_month(month.result)
         say("symbol months", done, len(months), len(tally.failures), 0)
-    return BackfillReport(
-        first=plan.days[0],
-        last=plan.days[-1],
-        sessions=len(plan.days),
-        symbols=tuple(sorted(found)),
-        unknown={} if spec.symbols == "all" else _unknown(plan, found, source, root),
-        files_read=tally.files,
-        files_absent=plan.files_absent,
-        files_late=plan.late,
-        bytes_read=tally.bytes_read,
-        text_bytes=tally.text_bytes,
-        rows=tally.rows,
-        bad_rows=dict(sorted(tally.bad_rows.items())),
-        duplicates=tally.duplicates,
-        sessions_filled=tally.filled,
-        sessions_absent=tally.absent,
-        months=tally.months,
-        failures=tuple(tally.failures),
-        seconds=time.monotonic() - started,
+    return found
+
+
+def _by_rest(
+    spec: BackfillSpec,
+    client: RestClient,
+    root: Path,
+    symbols: Sequence[Symbol],
+    days: Sequence[dt.date],
+    newest: Mapping[str, dt.date],
+    tally: Tally,
+    say: Progress,
+) -> tuple[str, ...]:
+    """Fill from REST what is still a hole; return the symbols of which no bar came.
+
+    Parameters
+    ----------
+    newest
+        Product -> newest session with a day file; later ones are provisional. Without a file
+        those are provisional whose file is not due yet.
+    """
+    now = utc_now()
+    timeframes = ordered(("1m", *spec.timeframes))
+
+    def provisional(symbol: Symbol, day: dt.date) -> bool:
+        last = newest.get(product_of(symbol).name)
+        return now < due(day) if last is None else day > last
+
+    holes, seen = rest_holes(root, symbols, days)
+    unknown = fill_by_rest(
+        root,
+        client,
+        holes,
+        provisional=provisional,
+        timeframes=timeframes,
+        seen=seen,
+        tally=tally,
+        say=say,
     )
+    for plan in unbuilt_months(root, symbols, days, timeframes):
+        tally.add_month(merge_month(root, plan))
+    known = SplitStore(root)
+    stale = [
+        symbol
+        for symbol in symbols
+        if symbol.name not in unknown and (holes[symbol.name] or not known.knows(symbol.name))
+    ]
+    fetch_splits(root, client, stale, spec.store, tally)
+    return unknown
+
+
+def _cheaper(spec: BackfillSpec, plan: Plan, source: DaySource, root: Path, tally: Tally) -> Plan:
+    """Leave those holes to REST whose requests take less time than their files not cached."""
+    if not isinstance(source, S3FlatFiles):
+        tally.notes.append("hybrid: day files where there are any (local), REST for the rest")
+        return plan
+    holes = dict(plan.holes)
+    tasks = days_to_stage(plan, root, keep_all=spec.keep_all_symbols)
+    for product in sorted({file.product.name for file, _ in tasks}):
+        own = {s.name: holes[s.name] for s in plan.symbols if product_of(s).name == product}
+        size = sum(
+            file.size
+            for file, _ in tasks
+            if file.product.name == product and not source.cached(file)
+        )
+        by_files, by_rest = size * _DOWNLOAD_S, len(calls_for(own)) / spec.rest.requests_per_s
+        chosen = "REST" if by_rest < by_files else "day files"
+        tally.notes.append(
+            f"hybrid, {product}: {chosen} up to the newest file, REST after it ({by_files:.1f} s "
+            f"to download {size / 1e6:,.1f} MB, {by_rest:.1f} s to ask for symbol-months)"
+        )
+        if by_rest < by_files:
+            holes |= dict.fromkeys(own, ())
+    return dataclasses.replace(plan, holes=holes)
 
 
 def open_source(spec: BackfillSpec, root: Path) -> LocalFlatFiles | S3FlatFiles:
     """Return the day files that `source_root` names; a bucket's cache is cleaned first."""
-    place = os.fspath(spec.source_root)
+    place = os.fspath(spec.source_root or "")
     if "://" not in place or place.startswith("file://"):
         return LocalFlatFiles.at(place)
     cache = root / "cache" / "flatfiles"
@@ -146,7 +259,7 @@ def open_source(spec: BackfillSpec, root: Path) -> LocalFlatFiles | S3FlatFiles:
 
 
 def _stage_days(
-    spec: BackfillSpec, source: DaySource, root: Path, plan: Plan, tally: _Tally, say: Progress
+    spec: BackfillSpec, source: DaySource, root: Path, plan: Plan, tally: Tally, say: Progress
 ) -> None:
     """Stage the files of all holes; those of a bucket while others are on their way."""
     tasks = days_to_stage(plan, root, keep_all=spec.keep_all_symbols)

@@ -209,7 +209,9 @@ def _replaced(source: DaySource, name: str, records: Mapping[dt.date, Record]) -
     return {
         day
         for day, record in records.items()
-        if (file := found[day]) is not None and file.version != record["version"]
+        if (file := found[day]) is not None
+        and record["source"] == source.name
+        and file.version != record["version"]
     }
 
 

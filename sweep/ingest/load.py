@@ -17,6 +17,7 @@ from sweep.market.calendar import as_dates, new_york_date, session_index, sessio
 from sweep.market.splits import Split, adjust, price_factors
 from sweep.market.symbols import Symbol, lookup
 from sweep.store.lake import Lake
+from sweep.store.splits import SplitStore
 
 WARM_UP_BARS = 600  # three spans of EMA 200, the longest warm-up of a feature
 WARM_UP_SESSIONS = 30  # slot baseline of 20 sessions, and EMA 50 of 60-minute bars
@@ -58,7 +59,7 @@ def load_market(
     last: dt.date | None,
     bar_minutes: Collection[int],
     settings: FeatureSettings | None = None,
-    splits: Iterable[Split] = (),
+    splits: Iterable[Split] | None = None,
 ) -> Market:
     """Load minutes from the bar store and compute features.
 
@@ -75,7 +76,7 @@ def load_market(
     settings
         Feature settings, the defaults without.
     splits
-        Splits of all symbols.
+        Splits of all symbols; None: those of the store.
 
     Returns
     -------
@@ -102,6 +103,9 @@ def load_market(
         early.date[keep], early.open_ns[keep], early.close_ns[keep], early.full_length[keep]
     )
     start = len(sessions) - len(wanted)
+    if splits is None:
+        named = {symbol.name for symbol in known} | {symbol.proxy for symbol in known}
+        splits = SplitStore(storage_root).read(name for name in named if name is not None)
     splits = tuple(splits)
     stored: dict[str, MinuteBars] = {}
     data, notes, absent = {}, [], []

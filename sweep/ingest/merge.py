@@ -23,7 +23,7 @@ from sweep.market.calendar import as_dates, midnight_ns, session_minutes, sessio
 from sweep.market.schema import BARS
 from sweep.market.symbols import file_name
 from sweep.market.timeframes import MINUTES
-from sweep.store.coverage import ABSENT, COMPLETE, CoverageStore
+from sweep.store.coverage import ABSENT, COMPLETE, PROVISIONAL, CoverageStore
 from sweep.store.lake import Lake
 
 
@@ -45,6 +45,8 @@ class MonthPlan:
         (session, file) of the holes; the file is None where the source has none.
     timeframes
         Asked for; those the symbol has in any month are built too, so that none ends early.
+    provisional
+        Days whose bars a flat file will replace.
     """
 
     symbol: str
@@ -53,6 +55,7 @@ class MonthPlan:
     source: str
     days: tuple[tuple[dt.date, SourceFile | None], ...]
     timeframes: tuple[str, ...]
+    provisional: frozenset[dt.date] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +114,7 @@ def merge_month(root: Path, plan: MonthPlan) -> MonthResult:
             )
             (complete if present else absent).append(day)
             tables.append(minutes)
-            records.append(_record(plan, day, staged, minutes, expected.get(day, 0)))
+            records.append(_record(plan, day, file, staged, minutes, expected.get(day, 0)))
         whole = _write_bars(lake, plan, complete, tables, sessions)
         if records:
             coverage.update_month(plan.symbol, plan.year_month, records)
@@ -159,22 +162,28 @@ def _on_days(
 
 
 def _record(
-    plan: MonthPlan, day: dt.date, staged: Manifest | None, minutes: pa.Table, expected: int
+    plan: MonthPlan,
+    day: dt.date,
+    file: SourceFile | None,
+    staged: Manifest | None,
+    minutes: pa.Table,
+    expected: int,
 ) -> dict[str, object]:
     regular = int(pc.sum(pc.equal(minutes["phase"], "regular")).as_py() or 0)
     counts = staged.counts.get(plan.symbol) if staged is not None else None
+    there = PROVISIONAL if day in plan.provisional else COMPLETE
     return {
         "symbol": plan.symbol,
         "session": day,
         "source": plan.source,
-        "state": ABSENT if counts is None else COMPLETE,
+        "state": ABSENT if counts is None else there,
         "minutes_present": regular,
         "minutes_expected": expected,
         "extended_minutes": len(minutes) - regular,
         "duplicates": counts.duplicates if counts is not None else 0,
         "bad_rows": json.dumps(dict(counts.bad) if counts is not None else {}, sort_keys=True),
-        "key": staged.key if staged is not None else None,
-        "version": staged.version if staged is not None else None,
+        "key": file.key if file is not None else None,
+        "version": file.version if file is not None else None,
         "fetched_at": dt.datetime.now(dt.UTC),
     }
 

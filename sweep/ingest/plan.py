@@ -3,19 +3,21 @@
 import collections
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sweep.ingest.merge import MonthPlan
 from sweep.ingest.products import INDICES, PRODUCTS, STOCKS, product_of
-from sweep.ingest.publication import may_still_come, utc_now
+from sweep.ingest.publication import may_still_come, newest_closed, utc_now
+from sweep.ingest.rest_rows import REST
 from sweep.ingest.sources import DaySource, LocalFlatFiles, SourceFile
 from sweep.ingest.spec import BackfillSpec
 from sweep.ingest.stage import read_manifest
 from sweep.market.calendar import as_dates, describe_gap, session_table
 from sweep.market.symbols import ETFS, TABLE, Symbol, lookup
 from sweep.market.symbols import INDICES as INDEX_NAMES
-from sweep.store.coverage import COMPLETE, CoverageStore
+from sweep.store.coverage import ABSENT, COMPLETE, CoverageStore
 from sweep.store.lake import Lake
 
 FileKey = tuple[str, dt.date]
@@ -78,13 +80,18 @@ def make_plan(spec: BackfillSpec, source: DaySource, root: Path) -> Plan:
         for name, product in products.items()
         for day in days
     }
-    if not any(files.values()):
+    hybrid = spec.source_kind == "hybrid"
+    if not any(files.values()) and not hybrid:
         raise ValueError(
             f"No data found: no day file of {', '.join(products)} from {days[0]} to {days[-1]}; "
             + "; ".join(_extent(name, published[name]) for name in products)
         )
     now = utc_now()
-    late = {key for key, file in files.items() if file is None and may_still_come(key[1], now)}
+    late = {
+        key
+        for key, file in files.items()
+        if file is None and (hybrid or may_still_come(key[1], now))
+    }
     holes, seen = _holes(root, source.name, symbols, days, files)
     due = {
         symbol.name: tuple(
@@ -163,7 +170,7 @@ def _symbols(
     spec: BackfillSpec, names: Sequence[str], published: Mapping[str, Sequence[dt.date]]
 ) -> tuple[Symbol, ...]:
     symbols = list({lookup(name).name: lookup(name) for name in names}.values())
-    if spec.symbols == "all":
+    if spec.symbols == "all" and spec.source_kind != "hybrid":
         symbols = [symbol for symbol in symbols if published[product_of(symbol).name]]
         if not symbols:
             raise ValueError(
@@ -172,7 +179,7 @@ def _symbols(
             )
         return tuple(symbols)
     for product in {product_of(symbol).name for symbol in symbols}:
-        if not published[product]:
+        if not published[product] and spec.source_kind != "hybrid":
             lacking = [s.name for s in symbols if product_of(s).name == product]
             raise ValueError(
                 f"source.root {spec.source_root} has no {product} day files, which hold "
@@ -184,14 +191,17 @@ def _symbols(
 
 def _sessions(spec: BackfillSpec, published: Sequence[dt.date]) -> tuple[dt.date, ...]:
     last = spec.last if spec.last is not None else published[-1]
-    first = spec.first if spec.first is not None else published[0]
     if spec.days is not None:
         first = last - dt.timedelta(days=spec.days - 1)
+    elif spec.first is not None:
+        first = spec.first
+    elif published:
+        first = published[0]
+    else:
+        raise ValueError("no day file says how far back; give days=90 or from=...")
     if first > last:
-        raise ValueError(
-            f"the range is empty, got {first} to {last}: the files cover "
-            f"{published[0]} to {published[-1]}"
-        )
+        cover = f"{published[0]} to {published[-1]}" if published else "nothing"
+        raise ValueError(f"the range is empty, got {first} to {last}: the files cover {cover}")
     days = as_dates(session_table(first, last))
     if not days:
         raise ValueError(
@@ -216,20 +226,58 @@ def _holes(
         stored = set(lake.months(symbol.name, "1m"))
         if any(record["state"] == COMPLETE for record in records) and stored:
             seen.add(symbol.name)
-        # A complete record whose month file is gone (deleted by hand) is no record.
-        known = {
-            record["session"]: record["version"]
-            for record in records
-            if record["source"] == source
-            and (record["state"] != COMPLETE or f"{record['session']:%Y-%m}" in stored)
-        }
+        records = _held(records, stored)
+        known = {r["session"]: r["version"] for r in records if r["source"] == source}
+        by_rest = {r["session"] for r in records if r["source"] == REST and r["state"] == COMPLETE}
         missing = []
         for day in days:
             file = files[product_of(symbol).name, day]
-            if day not in known or (file is not None and file.version != known[day]):
+            replaced = day in known and file is not None and file.version != known[day]
+            if replaced or (day not in known and day not in by_rest):
                 missing.append(day)
         holes[symbol.name] = tuple(missing)
     return holes, frozenset(seen)
+
+
+def _held(records: Sequence[Mapping[str, Any]], stored: Collection[str]) -> list[dict[str, Any]]:
+    """Leave out records of bars whose month file is gone (deleted by hand)."""
+    return [
+        dict(record)
+        for record in records
+        if record["state"] == ABSENT or f"{record['session']:%Y-%m}" in stored
+    ]
+
+
+def rest_holes(
+    root: Path, symbols: Sequence[Symbol], days: Sequence[dt.date]
+) -> tuple[dict[str, tuple[dt.date, ...]], frozenset[str]]:
+    """Return what only REST can fill now, and the symbols that have a bar in the store.
+
+    A session is filled by a complete record of any source, and by an absent one unless it says
+    that the whole file was missing.
+    """
+    coverage, lake = CoverageStore(root), Lake(root)
+    holes: dict[str, tuple[dt.date, ...]] = {}
+    seen = set()
+    for symbol in symbols:
+        stored = set(lake.months(symbol.name, "1m"))
+        if stored:
+            seen.add(symbol.name)
+        filled = {
+            record["session"]
+            for record in _held(coverage.read([symbol.name]).to_pylist(), stored)
+            if record["state"] == COMPLETE
+            or (record["state"] == ABSENT and record["key"] is not None)
+        }
+        holes[symbol.name] = tuple(day for day in days if day not in filled)
+    return holes, frozenset(seen)
+
+
+def rest_range(spec: BackfillSpec) -> tuple[tuple[Symbol, ...], tuple[dt.date, ...]]:
+    """Return the symbols and sessions of a backfill by REST."""
+    names = (*INDEX_NAMES, *ETFS) if spec.symbols == "all" else spec.symbols
+    symbols = tuple({lookup(name).name: lookup(name) for name in names}.values())
+    return symbols, _sessions(spec, [newest_closed(utc_now())])
 
 
 def _extent(name: str, published: Sequence[dt.date]) -> str:

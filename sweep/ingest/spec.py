@@ -6,7 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
-SOURCE_KINDS = ("flatfiles",)
+from sweep.ingest.rest import RestSettings
+from sweep.store.sql.connect import Kind
+
+SOURCE_KINDS = ("flatfiles", "rest", "hybrid")
 
 #: Failures that the sentences of a report name one by one.
 _NAMED = 20
@@ -19,14 +22,15 @@ class BackfillSpec:
     Attributes
     ----------
     source_root
-        Folder that holds the vendor's day files, or `s3://bucket`.
+        Folder that holds the vendor's day files, or `s3://bucket`; None with `rest`.
     storage_root
         `storage.root`, a local folder.
     symbols
-        Names or vendor tickers; `all`: every symbol of the asset-class table found in the files.
+        Names or vendor tickers; `all`: every symbol of the asset-class table found in a local
+        folder, of a bucket or by REST the ETFs and indices.
     first, last
-        New York dates, both included. `last` None: the newest day file. `first` None: `days`
-        before, else the oldest day file.
+        New York dates, both included. `last` None: the newest day file, with REST the newest
+        session that is over. `first` None: `days` before, else the oldest day file.
     days
         Calendar days ending at `last`, at least 1; not together with `first`.
     timeframes
@@ -43,9 +47,13 @@ class BackfillSpec:
         Hours that downloaded files are kept below `<storage.root>/cache/flatfiles`, 0 or more.
     downloads
         Files in flight at once, at least 1.
+    rest
+        How the REST interface is asked, for `rest` and `hybrid`.
+    store
+        SQL store that splits are put into: `sqlite` or `postgres`.
     """
 
-    source_root: str | os.PathLike[str]
+    source_root: str | os.PathLike[str] | None
     storage_root: str | os.PathLike[str]
     symbols: tuple[str, ...] | Literal["all"]
     first: dt.date | None = None
@@ -58,6 +66,8 @@ class BackfillSpec:
     endpoint: str = "https://files.massive.com"
     cache_hours: float = 24.0
     downloads: int = 8
+    rest: RestSettings = dataclasses.field(default_factory=RestSettings)
+    store: Kind = "sqlite"
 
     def __post_init__(self) -> None:
         """Check what can be checked without looking at files.
@@ -70,6 +80,10 @@ class BackfillSpec:
         if self.source_kind not in SOURCE_KINDS:
             known = ", ".join(SOURCE_KINDS)
             raise ValueError(f"unknown source {self.source_kind!r}, known: {known}")
+        if self.source_kind != "rest" and self.source_root is None:
+            raise ValueError("no source.root; give the folder of the day files, or s3://bucket")
+        if self.source_kind == "rest" and self.first is None and self.days is None:
+            raise ValueError("source=rest needs to know how far back: give days=90 or from=...")
         if not self.symbols:
             raise ValueError("no symbols asked for; give symbols=[SPY,QQQ] or symbols=all")
         if isinstance(self.symbols, str) and self.symbols != "all":
@@ -125,10 +139,15 @@ class BackfillReport:
         Reason -> rows refused in the files read now.
     duplicates
         Rows dropped for another one of the same minute, in the files read now.
-    sessions_filled, sessions_absent
-        Symbol-sessions merged; recorded as absent at the vendor; both now.
+    requests, splits
+        REST requests made; splits that they brought.
+    sessions_filled, sessions_absent, sessions_provisional
+        Symbol-sessions merged; recorded as absent at the vendor; merged from REST until their
+        flat file comes; all now.
     months
         Month files of symbols rebuilt now.
+    notes
+        Sentences on what was decided.
     failures
         What did not work; the rest was done.
     seconds
@@ -150,7 +169,11 @@ class BackfillReport:
     duplicates: int
     sessions_filled: int
     sessions_absent: int
+    sessions_provisional: int
+    requests: int
+    splits: int
     months: int
+    notes: tuple[str, ...]
     failures: tuple[Failure, ...]
     seconds: float
 
@@ -169,6 +192,17 @@ class BackfillReport:
                 f"read {self.files_read} files ({self.bytes_read / 1e6:,.1f} MB), "
                 f"{self.rows:,} minutes, {self.duplicates} duplicates, "
                 f"{sum(self.bad_rows.values())} bad rows, in {self.seconds:.1f} s"
+            )
+        if self.requests:
+            text.append(
+                f"{self.requests:,} REST requests, {self.splits} splits, "
+                f"{self.rows:,} minutes in all"
+            )
+        text += self.notes
+        if self.sessions_provisional:
+            text.append(
+                f"{self.sessions_provisional} symbol-sessions are provisional until their flat "
+                "file comes"
             )
         if not self.months and not self.failures and not self.unknown:
             text.append("nothing was missing")

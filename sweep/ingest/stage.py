@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from sweep.ingest.flatfiles import DayRows, SymbolCounts, read_day
 from sweep.ingest.lease import lease
@@ -235,22 +236,77 @@ def _missing(
 def _as_bars(rows: DayRows, day: dt.date, source: str) -> pa.Table:
     table = rows.table
     count = table.num_rows
-    sessions = session_table(day, day)
-    ts = table["ts"].cast(pa.int64()).to_numpy()
-    # A day without a session (indices have files on holidays) is all before and after: `pre`.
-    phase = np.zeros(count, np.int64)
-    if len(sessions):
-        phase = (ts >= sessions.open_ns[0]).astype(np.int64) + (ts >= sessions.close_ns[0])
     same = pa.array(np.zeros(count, np.int64))
     columns: dict[str, Any] = {
         "timeframe": pa.array(["1m"]).take(same),
         "vwap": pa.nulls(count, pa.float64()),
         "vwap_basis": pa.nulls(count, pa.string()),
-        "phase": pa.array(PHASES).take(pa.array(phase)),
+        "phase": phases(table["ts"].cast(pa.int64()).to_numpy(), day),
         "source": pa.array([source]).take(same),
     }
     columns |= {name: table[name] for name in table.column_names}
     return pa.table({name: columns[name] for name in BARS.names}, schema=BARS)
+
+
+def phases(ts: NDArray[np.int64], day: dt.date) -> pa.Array:
+    """Return the phase of each minute of a New York date: string [n]."""
+    sessions = session_table(day, day)
+    # A day without a session (indices have files on holidays) is all before and after: `pre`.
+    phase = np.zeros(len(ts), np.int64)
+    if len(sessions):
+        phase = (ts >= sessions.open_ns[0]).astype(np.int64) + (ts >= sessions.close_ns[0])
+    return pa.array(PHASES).take(pa.array(phase))
+
+
+def stage_symbol(
+    root: Path,
+    day: dt.date,
+    source: str,
+    symbol: str,
+    table: pa.Table,
+    counts: SymbolCounts | None,
+    key: str,
+) -> None:
+    """Put one symbol's minutes of a day beside those of others from the same source.
+
+    Parameters
+    ----------
+    root
+        Local `storage.root`.
+    day, source, symbol
+        What the minutes are of; `source` names the folder and its version.
+    table
+        Columns of `BARS`, strictly rising; replaces what was staged of the symbol.
+    counts
+        None where no row came: looked for and not there.
+    key
+        What was asked.
+    """
+    folder = stage_folder(root, day, source)
+    with lease(folder / ".lock"):
+        before = read_manifest(root, day, source)
+        kept = dict(before.counts) if before is not None else {}
+        kept.pop(symbol, None)
+        if before is not None:
+            old = pq.read_table(folder / _PART, partitioning=None).cast(BARS)
+            table = pa.concat_tables([old.filter(pc.not_equal(old["symbol"], symbol)), table])
+            table = table.sort_by([("symbol", "ascending"), ("ts", "ascending")])
+        asked = before.asked if before is not None and before.asked is not None else ()
+        manifest = Manifest(
+            day=day,
+            product=source,
+            key=key,
+            version=source,
+            size=0,
+            asked=tuple(sorted({*asked, symbol})),
+            counts=kept if counts is None else {**kept, symbol: counts},
+            text_bytes=0,
+            staged_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        )
+        part = Folder(str(folder))
+        part.remove_leftovers(_PART)
+        part.replace(_PART, table=table)
+        _write_manifest(folder, manifest)
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:

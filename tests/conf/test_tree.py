@@ -17,6 +17,7 @@ from jobs.compose import JOBS, Composer
 from jobs.keys import RULES, rule_of
 from jobs.overrides import flatten
 from sweep.engine.settings import DEFAULT_COSTS, FillSettings
+from sweep.evidence.criteria import Thresholds
 from sweep.ingest.sample import SampleSpec
 from sweep.search.spec import (
     FOLD_KINDS,
@@ -140,9 +141,10 @@ def test_a_kind_has_its_file_with_defaults_of_the_code(group, kinds, settings):
         assert found == {**{name: defaults[name] for name in found}, "kind": kind}
 
 
-def test_holdout_and_execution_have_the_defaults_of_the_code():
+def test_holdout_verdict_and_execution_have_the_defaults_of_the_code():
     found = composed("sweep")
     assert found["holdout"] == spec_defaults(HoldoutSettings)
+    assert found["verdict"] == spec_defaults(Thresholds)
     assert found["ray"] | found["sweep"] == spec_defaults(ExecutionSettings)
     assert composed("sweep", "holdout=none")["holdout"]["fraction"] == 0
 
@@ -173,6 +175,7 @@ def test_every_key_of_a_job_has_a_rule_and_keeps_it(job):
         "search",
         "folds",
         "holdout",
+        "verdict",
         "ray",
         "experiment",
     ],
@@ -186,7 +189,7 @@ def test_every_rule_is_of_a_key_that_some_job_has():
     known = set()
     for job in JOBS:
         for group, options in groups_of(job).items():
-            for option in options if group in ("search", "folds") else []:
+            for option in options if group in ("search", "folds", "source") else []:
                 known |= {name for name, _ in flatten(composed(job, f"{group}={option}"))}
         known |= {name for name, _ in flatten(composed(job))}
     assert set(RULES) <= known
