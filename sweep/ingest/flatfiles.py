@@ -7,7 +7,7 @@ transactions), read by header name. Facts: massive.com/docs/flat-files.
 import collections
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import BinaryIO
 
 import numpy as np
@@ -74,7 +74,13 @@ class DayRows:
 
 
 def read_day(
-    stream: BinaryIO, product: Product, day: dt.date, wanted: Mapping[str, str] | None, label: str
+    stream: BinaryIO,
+    product: Product,
+    day: dt.date,
+    wanted: Mapping[str, str] | None,
+    label: str,
+    *,
+    roots: Collection[str] = (),
 ) -> DayRows:
     """Read the bars of a day file.
 
@@ -90,6 +96,8 @@ def read_day(
         Vendor ticker -> symbol; None for all tickers.
     label
         Names the file in errors.
+    roots
+        Option roots: in place of `wanted`, all contracts of these under their own tickers.
 
     Returns
     -------
@@ -102,7 +110,12 @@ def read_day(
         If the file is truncated, damaged, not a bar file, or holds a header and nothing else.
     """
     parsed = ParsedRows([], collections.Counter())
-    header, text_bytes = _collect(stream, product, wanted, label, parsed)
+    scan = None if wanted is None else TickerScan(wanted)
+    if roots:
+        scan = TickerScan((), [f"O:{root}" for root in roots])
+    header, text_bytes = _collect(stream, product, scan, label, parsed)
+    if roots:
+        wanted = _contracts_of(parsed, roots)
     if wanted is not None:
         parsed.keep(wanted)
     return _checked(parsed, header, product, day, wanted, text_bytes)
@@ -111,13 +124,12 @@ def read_day(
 def _collect(
     stream: BinaryIO,
     product: Product,
-    wanted: Mapping[str, str] | None,
+    scan: TickerScan | None,
     label: str,
     parsed: ParsedRows,
 ) -> tuple[Header, int]:
     """Inflate the file once and parse its wanted lines."""
     header: Header | None = None
-    scan: TickerScan | None = None
     portion: list[bytes] = []
     text_bytes = pending = 0
     for block in lines(stream, label):
@@ -126,7 +138,7 @@ def _collect(
         if header is None:
             end = bytes(block).index(b"\n") + 1
             header = read_header(bytes(block[:end]), product, label)
-            scan = TickerScan(wanted) if wanted is not None and header.ticker_first else None
+            scan = scan if header.ticker_first else None
             text_bytes -= end
             if end == len(block):
                 continue
@@ -146,6 +158,14 @@ def _collect(
     if portion:
         parsed.add(b"".join(portion), header, label)
     return header, text_bytes
+
+
+def _contracts_of(parsed: ParsedRows, roots: Collection[str]) -> dict[str, str]:
+    """Return the tickers of some option roots, by themselves."""
+    found = {*parsed.misshapen}
+    for table in parsed.tables:
+        found.update(pc.unique(table["ticker"]).to_pylist())
+    return {ticker: ticker for ticker in found if ticker[2:-15] in roots}
 
 
 def _checked(

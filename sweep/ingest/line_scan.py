@@ -25,12 +25,14 @@ class TickerScan:
     tickers
         Wanted tickers. Up to 7 bytes decide exactly; of longer ones the first 8 bytes decide, so
         the selected lines may hold a few others and the parsed ticker has the last word.
+    prefixes
+        Wanted beginnings of tickers (`O:SPXW`), of which the first 8 bytes decide.
     """
 
-    def __init__(self, tickers: Collection[str]) -> None:
+    def __init__(self, tickers: Collection[str], prefixes: Collection[str] = ()) -> None:
         by_length: dict[int, set[int]] = {}
-        for ticker in tickers:
-            head = (ticker.encode() + b",")[:_WORD]
+        for text in (*(f"{ticker}," for ticker in tickers), *prefixes):
+            head = text.encode()[:_WORD]
             by_length.setdefault(len(head), set()).add(int.from_bytes(head, "little"))
         self._groups: list[tuple[np.uint64, Words]] = [
             (np.uint64((1 << 8 * length) - 1), np.array(sorted(values), np.uint64))
