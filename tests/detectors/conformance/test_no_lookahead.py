@@ -83,7 +83,8 @@ def of_the_forming_hour(column):
 def of_the_whole_session(columns, table):
     """Cheat: measure from the lowest low of the day, whenever it comes."""
     low = np.full(len(tiny().sessions), np.inf)
-    np.minimum.at(low, table.bars.session, table.bars.low)
+    with np.errstate(invalid="ignore"):  # the bars after the cut are NaN in some runs
+        np.minimum.at(low, table.bars.session, table.bars.low)
     low = low[table.bars.session]
     return columns | {"range_pos_side": (table["close"] - low) / (table["session_high"] - low)}
 
