@@ -13,6 +13,9 @@ from detectors.bars import MinuteBars, Sessions
 from detectors.features.build import build_features
 from detectors.features.settings import FeatureSettings
 from sweep.engine.symbol_data import SymbolData
+from sweep.ingest.gamma.load import load_gamma
+from sweep.ingest.holes import fill_holes, has_records, unrecorded
+from sweep.ingest.rest import RestSettings
 from sweep.market.calendar import as_dates, new_york_date, session_index, session_table
 from sweep.market.splits import Split, adjust, price_factors
 from sweep.market.symbols import Symbol, lookup
@@ -60,8 +63,14 @@ def load_market(
     bar_minutes: Collection[int],
     settings: FeatureSettings | None = None,
     splits: Iterable[Split] | None = None,
+    asked: tuple[dt.date | None, dt.date | None] | None = None,
+    rest: RestSettings | None = None,
 ) -> Market:
-    """Load minutes from the bar store and compute features.
+    """Load minutes from the bar store, fill what it lacks, and compute features.
+
+    A hole is a session without bars of which no record says why. Holes come from day files at
+    hand, then by REST (with a key in the environment); without a hole nobody is asked. Those left
+    are an error between stored sessions, and at an end of the range that was asked for by date.
 
     Parameters
     ----------
@@ -77,6 +86,10 @@ def load_market(
         Feature settings, the defaults without.
     splits
         Splits of all symbols; None: those of the store.
+    asked
+        The dates that the user gave, where `first` and `last` follow from the store.
+    rest
+        How REST is asked for holes, the defaults without.
 
     Returns
     -------
@@ -86,11 +99,11 @@ def load_market(
     Raises
     ------
     ValueError
-        If the store has no bars of a symbol in the range; the text names the command that fills
-        it.
+        If bars of a symbol are missing; the text names them and the command that fills them.
     """
     lake = Lake(storage_root)
     known = [lookup(name) for name in symbols]
+    asked = asked or (first, last)
     first, last = _range(lake, known, first, last)
     wanted = session_table(first, last)
     if len(wanted) == 0:
@@ -108,12 +121,21 @@ def load_market(
         splits = SplitStore(storage_root).read(name for name in named if name is not None)
     splits = tuple(splits)
     stored: dict[str, MinuteBars] = {}
-    data, notes, absent = {}, [], []
+    holes = _holes(lake, known, sessions, start, stored)
+    tried = fill_holes(storage_root, holes, rest) if holes else []
+    if tried:
+        stored.clear()
+    data, absent, faults, notes = {}, [], [], list(tried)
     for symbol in known:
         minutes = _minutes(lake, symbol.name, sessions, stored)
         missing = _without_bars(minutes, sessions, start)
         if len(missing) == len(wanted):
             absent.append(symbol.name)
+            continue
+        left = unrecorded(storage_root, symbol.name, missing) if symbol.name in holes else ()
+        gap = _gap(left, missing, as_dates(wanted), asked)
+        if gap:
+            faults.append(f"{symbol.name}: {len(gap)} sessions ({_listed(gap)})")
             continue
         if missing:
             notes.append(
@@ -124,22 +146,31 @@ def load_market(
                 None if symbol.proxy is None else _minutes(lake, symbol.proxy, sessions, stored)
             )
             data[symbol.name, length] = _symbol_data(
-                symbol, minutes, proxy, sessions, length, settings or FeatureSettings(), splits
+                lake, symbol, minutes, proxy, sessions, length, settings, splits
             )
     if absent:
-        raise ValueError(_absent(lake, absent, first, last))
+        raise ValueError("; ".join([_absent(lake, absent, first, last), *tried]))
+    if faults:
+        names = ",".join(fault.partition(":")[0] for fault in faults)
+        raise ValueError(
+            f"bars are missing and were never looked for: {'; '.join([*faults, *tried])}. Fill "
+            f"them with: python -m jobs.backfill 'symbols=[{names}]' from={first} to={last}; or "
+            "ask for the dates that are stored"
+        )
     return Market(sessions, start, data, tuple(notes))
 
 
 def _symbol_data(
+    lake: Lake,
     symbol: Symbol,
     minutes: MinuteBars,
     proxy: MinuteBars | None,
     sessions: Sessions,
     bar_minutes: int,
-    settings: FeatureSettings,
+    settings: FeatureSettings | None,
     splits: Sequence[Split],
 ) -> SymbolData:
+    settings = settings or FeatureSettings()
     own = [split for split in splits if split.symbol == symbol.name]
     factor = price_factors(own, sessions)
     days = np.array([split.execution_date for split in own], "datetime64[D]")
@@ -154,6 +185,7 @@ def _symbol_data(
         proxy=proxy if proxy is not None and len(proxy) else None,
         proxy_symbol=symbol.proxy,
         split_sessions=np.isin(sessions.date, days),
+        gamma=load_gamma(lake.root, symbol.name, sessions, settings.options, factor),
         settings=settings,
     )
     return SymbolData(
@@ -174,6 +206,45 @@ def _minutes(
     if name not in stored:
         stored[name] = lake.minute_bars(name, sessions)
     return stored[name]
+
+
+def _holes(
+    lake: Lake,
+    symbols: Sequence[Symbol],
+    sessions: Sessions,
+    first: int,
+    stored: dict[str, MinuteBars],
+) -> dict[str, tuple[dt.date, ...]]:
+    """Return symbol -> sessions that nobody looked for, of symbols and their proxies.
+
+    Bars without any record (a store filled by other means) are taken as they are.
+    """
+    names = [symbol.name for symbol in symbols]
+    names += [symbol.proxy for symbol in symbols if symbol.proxy is not None]
+    holes: dict[str, tuple[dt.date, ...]] = {}
+    for name in dict.fromkeys(names):
+        minutes = _minutes(lake, name, sessions, stored)
+        missing = _without_bars(minutes, sessions, first)
+        if missing and (has_records(lake.root, name) or not lake.months(name, "1m")):
+            days = unrecorded(lake.root, name, missing)
+            holes |= {name: days} if days else {}
+    return holes
+
+
+def _gap(
+    left: Sequence[dt.date],
+    missing: Collection[dt.date],
+    wanted: Sequence[dt.date],
+    asked: tuple[dt.date | None, dt.date | None],
+) -> list[dt.date]:
+    """Return the holes left that are an error: between stored sessions, or at an asked end."""
+    stored = [day for day in wanted if day not in missing]
+    before, after = asked
+    return [
+        day
+        for day in left
+        if (before is not None or day > stored[0]) and (after is not None or day < stored[-1])
+    ]
 
 
 def _range(

@@ -167,6 +167,7 @@ def make_plan(spec: SweepSpec) -> SweepPlan:
         last=last,
         bar_minutes=sorted({spec.signal_minutes or d.signal_minutes for d in detectors}),
         settings=spec.features,
+        asked=(spec.first, spec.last),
     )
     spaces = read_spaces(detectors, spec.space)
     plans = [_detector_plan(spec, d, spaces[d.name], market) for d in detectors]
