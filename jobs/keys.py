@@ -53,6 +53,8 @@ RULES: dict[str, Rule] = {
     "source.base_url": Text("the URL of the REST interface"),
     "source.requests_per_s": Number(0, 100, "requests a second", open_low=True),
     "source.requests_at_once": Number(1, 64, "requests", integer=True),
+    "gamma.open_interest": Text("a file of daily open interest", nullable=True),
+    "gamma.chains": Text("a file of recorded chain snapshots", nullable=True),
     "sample.sessions": Number(1, 2_600, "sessions", integer=True),
     "sample.seed": Number(0, 2**63 - 1, integer=True),
     "sample.edge": Choice(("none", "planted")),
@@ -109,7 +111,7 @@ RULES: dict[str, Rule] = {
     "verdict.ambiguous_frac_max": _SHARE,
     "verdict.fails_pbo_min": _SHARE,
 }
-"""Key -> rule, for all jobs; `params.*`, `space.*` and `features.*` follow from code."""
+"""Key -> rule, for all jobs; `params`, `space`, `features` and `options` follow from code."""
 
 
 def rule_of(name: str, config: Mapping[str, Any]) -> Rule | None:
@@ -119,6 +121,8 @@ def rule_of(name: str, config: Mapping[str, Any]) -> Rule | None:
         return parameter_rule(rest)
     if head == "features":
         return _feature_rule(rest)
+    if head == "options":
+        return _option_rule(rest)
     if head == "space":
         return _Free() if config.get("space") is not None else None
     return RULES.get(name)
@@ -150,10 +154,16 @@ def _feature_rule(name: str) -> Rule | None:
     from detectors.features.settings import BASELINES, FeatureSettings  # noqa: PLC0415 - slow
 
     kinds = typing.get_type_hints(FeatureSettings)
-    if name not in kinds:
+    if name not in kinds or name == "options":
         return None
     if name == "rel_volume_baseline":
         return Choice(BASELINES)
     if name == "ema_bars":
         return _Spans(len(FeatureSettings.ema_bars))
     return Number(0, integer=kinds[name] is int)
+
+
+def _option_rule(name: str) -> Rule | None:
+    from detectors.features.option_settings import CHOICES  # noqa: PLC0415 - slow
+
+    return Choice(CHOICES[name]) if name in CHOICES else None

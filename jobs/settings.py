@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from detectors.features.option_settings import OptionSettings
 from detectors.features.settings import FeatureSettings
 from detectors.registry import DETECTORS, NAMES
 from sweep.engine.settings import Costs, FillSettings
@@ -83,7 +84,13 @@ def signal_minutes(config: Config) -> int | None:
 def features(config: Config) -> FeatureSettings:
     """Return the settings of the features."""
     values = dict(config["features"])
-    return FeatureSettings(**{**values, "ema_bars": tuple(values["ema_bars"])})
+    values |= {"ema_bars": tuple(values["ema_bars"]), "options": options(config)}
+    return FeatureSettings(**values)
+
+
+def options(config: Config) -> OptionSettings:
+    """Return the settings of the option features."""
+    return OptionSettings(**config["options"])
 
 
 def fills(config: Config) -> FillSettings:

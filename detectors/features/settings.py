@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal
 
+from detectors.features.option_settings import OptionSettings
+
 Baseline = Literal["slot", "trailing"]
 BASELINES: tuple[Baseline, ...] = ("slot", "trailing")
 
@@ -44,6 +46,8 @@ class FeatureSettings:
         Largest body of a patient candle, ATR.
     hammer_wick_min_frac, hammer_opposite_max_frac
         Long and short wick of a hammer or shooting star, fractions of the bar's range.
+    options
+        Settings of the option features.
     """
 
     rel_volume_baseline: Baseline = "slot"
@@ -70,6 +74,7 @@ class FeatureSettings:
     patient_body_atr_max: float = 0.3
     hammer_wick_min_frac: float = 0.6
     hammer_opposite_max_frac: float = 0.2
+    options: OptionSettings = dataclasses.field(default_factory=OptionSettings)
 
     def __post_init__(self) -> None:
         """Refuse what no feature could be computed with."""

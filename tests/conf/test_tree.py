@@ -107,7 +107,7 @@ def test_a_space_file_opens_the_searched_ranges_of_the_code(section):
 
 def test_features_fills_and_costs_are_those_of_the_code():
     found = composed("sweep")
-    assert found["features"] == spec_defaults(FeatureSettings)
+    assert found["features"] | {"options": found["options"]} == spec_defaults(FeatureSettings)
     assert found["fills"] == spec_defaults(FillSettings)
     shared = {name for name, value in found["costs"].items() if not isinstance(value, dict)}
     assert {found["costs"][name] for name in shared - {"notional_usd"}} == {None}
@@ -170,6 +170,7 @@ def test_every_key_of_a_job_has_a_rule_and_keeps_it(job):
         "universe",
         "store",
         "bars",
+        "options",
         "fills",
         "costs",
         "search",

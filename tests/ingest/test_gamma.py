@@ -9,12 +9,14 @@ from market.options.day_of_options import option_day
 
 from detectors.features.gamma import COLUMNS
 from detectors.features.option_settings import OptionSettings
+from detectors.features.settings import FeatureSettings
 from sweep.ingest.backfill import backfill
 from sweep.ingest.gamma.build import build_gamma
 from sweep.ingest.gamma.inputs import DailyInterest, option_bars, snapshot_minutes
 from sweep.ingest.gamma.load import load_gamma
 from sweep.ingest.gamma.spec import GammaSpec
 from sweep.ingest.line_scan import TickerScan
+from sweep.ingest.load import load_market
 from sweep.ingest.products import INDICES, OPTIONS
 from sweep.ingest.sources import LocalFlatFiles
 from sweep.ingest.spec import BackfillSpec
@@ -143,6 +145,18 @@ def test_features_read_it_under_the_same_assumptions_only(market):
     assert load_gamma(root / "store", "SPY", sessions, OptionSettings(), whole) is None
     with pytest.raises(ValueError, match=r"has sign_model naive, this run wants all_short"):
         load_gamma(root / "store", "SPX", sessions, OptionSettings(sign_model="all_short"), whole)
+
+
+def test_backtests_and_sweeps_read_it_by_the_market_s_settings(market):
+    root, _ = market
+    build_gamma(spec(root))
+    stored = GammaStore(root / "store").read("SPX")
+    days = {"first": DAYS[0], "last": DAYS[1], "bar_minutes": (5,)}
+    table = load_market(root / "store", ("SPX",), **days).data["SPX", 5].features
+    np.testing.assert_array_equal(table["gex"], stored["gex"].to_numpy()[4::5])
+    other = FeatureSettings(options=OptionSettings(pin_source="max_oi"))
+    with pytest.raises(ValueError, match="has pin_source max_pain, this run wants max_oi"):
+        load_market(root / "store", ("SPX",), settings=other, **days)
 
 
 def test_other_assumptions_replace_the_month(market):
