@@ -152,6 +152,14 @@ def test_a_full_store_asks_nobody(store, rest, monkeypatch):
     assert len(rest.requests) == count
 
 
+def test_a_session_known_to_be_absent_is_no_hole(store, rest, tmp_path):
+    put(tmp_path / "vendor", DAYS[2], [STOCK_HEADER, *minute_lines("QQQ", DAYS[2], 3)])
+    day = {"first": DAYS[2], "last": DAYS[2], "workers": 1}
+    backfill(BackfillSpec(tmp_path / "vendor", store, ("SPY",), **day))
+    assert load(store, rest=rest.settings).notes == ("SPY: 1 sessions without bars (2015-03-30)",)
+    assert rest.requests == []
+
+
 def test_bars_filled_by_other_means_are_taken_as_they_are(store, rest):
     shutil.rmtree(store / "coverage")
     assert load(store, rest=rest.settings).notes == ("SPY: 1 sessions without bars (2015-03-30)",)

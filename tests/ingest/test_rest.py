@@ -260,6 +260,26 @@ def test_the_newest_session_is_provisional_until_its_file_is_due(
     assert backfill(order("SPY")).requests == 0
 
 
+def test_a_newest_session_without_bars_stays_a_hole(filled, order, tmp_path, monkeypatch):
+    at(monkeypatch, dt.datetime(2015, 4, 7, 22, tzinfo=dt.UTC))
+    filled.bars["SPY"] = filled.bars["SPY"][:-40]
+    backfill(order("SPY"))
+    assert sorted(day for day, _ in records(tmp_path, "SPY")) == DAYS[:-1]
+
+
+def test_rest_fills_a_session_whose_whole_file_was_missing(filled, order, tmp_path):
+    vendor = tmp_path / "vendor"
+    for day in (*DAYS[:2], *DAYS[3:]):
+        put(vendor, day, [STOCK_HEADER, *minute_lines("SPY", day, 20)])
+    backfill(order("SPY", source_kind="flatfiles", source_root=vendor))
+    assert records(tmp_path, "SPY")[DAYS[2], "flatfiles"]["state"] == "absent_at_vendor"
+    assert backfill(order("SPY")).sessions_filled == 1
+    assert coverage_report(tmp_path / "store").faults() == []
+    # The file comes after all: what REST filled is complete and is not called replaced.
+    put(vendor, DAYS[2], [STOCK_HEADER, *minute_lines("SPY", DAYS[2], 20)])
+    assert coverage_report(tmp_path / "store", source_root=vendor).faults() == []
+
+
 SPLITS = [
     {"execution_date": "2015-03-30", "split_from": 1, "split_to": 4, "ticker": "SPY"},
     {"execution_date": "2014-06-09", "split_from": 1, "split_to": 7, "ticker": "SPY"},
