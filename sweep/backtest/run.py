@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from detectors.contract import Detector, faults_of
@@ -116,6 +115,7 @@ def _evaluate(
     accepted = {*detector.asset_classes, spec.asset_class_override}
     loaded = [data for (_, minutes), data in market.data.items() if minutes == length]
     own = [d for d in loaded if d.asset_class in accepted and not lookup(d.symbol).context]
+    foreign = [data for data in loaded if data.symbol not in {d.symbol for d in own}]
     if not own:
         named = ", ".join(f"{data.symbol} is {data.asset_class}" for data in loaded)
         reason = f"asset_class ({named}; it runs on {', '.join(detector.asset_classes)})"
@@ -125,19 +125,23 @@ def _evaluate(
     axis = session_axis(
         [sessions_of(detector, data, bounds) for data in own], slice(market.first, None)
     )
-    usable = np.arange(len(market.sessions)) >= market.first
-    if axis.max(initial=-1) < 0:  # nothing to evaluate: the funnel still tells why
-        axis = np.where(usable, np.cumsum(usable) - 1, -1).astype(np.int32)
-        sessions = 0
-    else:
-        sessions = int(axis.max()) + 1
-    single = evaluate_single(detector, own, values, axis=axis, fills=spec.fills, costs=spec.costs)
+    single = evaluate_single(
+        detector,
+        own,
+        values,
+        axis=axis,
+        fills=spec.fills,
+        costs=spec.costs,
+        first=market.first,
+        foreign=foreign,
+    )
     reason = ", ".join(f"{symbol}: {why}" for symbol, why in single.unjudged.items())
     symbols = tuple(data.symbol for data in own if data.symbol not in single.unjudged)
     if not symbols:
         return DetectorResult(detector.name, "not_evaluable", reason), single
     metrics = {name: float(column[0]) for name, column in single.block.metrics.items()}
     status: Status = "traded" if metrics["trades"] else "no_signal"
+    sessions = int(axis.max(initial=-1)) + 1
     return DetectorResult(detector.name, status, reason, symbols, sessions, metrics), single
 
 

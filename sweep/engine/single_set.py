@@ -11,7 +11,7 @@ from detectors.evaluate import Evaluation, evaluate
 from detectors.funnel import count_funnel
 from sweep.engine.block import BlockResult, evaluate_block
 from sweep.engine.candidates import bounds_of, build_candidates, variants_of
-from sweep.engine.evaluability import per_session_any, why_not
+from sweep.engine.evaluability import why_not
 from sweep.engine.sets import ParameterSets
 from sweep.engine.settings import Costs, FillSettings
 from sweep.engine.symbol_data import SymbolData
@@ -54,7 +54,7 @@ class SingleResult:
     block
         Metrics, daily series and trades; one row.
     funnel
-        Lines by symbol, session and stage.
+        Lines by symbol, session and stage, sessions off the axis included.
     unjudged
         symbol -> why none of its sessions could be judged, `feature: reason`.
     """
@@ -72,6 +72,8 @@ def evaluate_single(
     axis: NDArray[np.int32],
     fills: FillSettings,
     costs: Mapping[str, Costs],
+    first: int = 0,
+    foreign: Sequence[SymbolData] = (),
 ) -> SingleResult:
     """Evaluate one parameter set on one or more symbols, keeping everything.
 
@@ -85,6 +87,10 @@ def evaluate_single(
         int32 [sessions], column of the session axis, -1 for sessions outside it.
     fills, costs
         Settings; costs by asset class.
+    first
+        First session that the funnel tells of; those before it only warm features up.
+    foreign
+        Symbols of other asset classes: asked for, listed as not evaluable.
     """
     sets = ParameterSets.of(detector, values, 1)
     tables = [
@@ -102,17 +108,34 @@ def evaluate_single(
     block = evaluate_block(detector, tables, sets, trades=True)
     lines: list[FunnelLine] = []
     unjudged = {}
+    for data in foreign:
+        unjudged[data.symbol] = foreign_reason(detector, data)
+        for session, count in _counted(_from(data, first)):
+            asset_class = ("symbol", "asset_class", count)
+            lines.append(FunnelLine(data.symbol, session, "in_window", "", "", count))
+            lines.append(FunnelLine(data.symbol, session, "not_evaluable", *asset_class))
     for data, recorded in zip(market, block.trades, strict=True):
         evaluation = evaluate(detector, data.features, sets.row(0))
-        on_axis = axis[data.features.bars.session] >= 0
-        if not per_session_any(evaluation.evaluable & on_axis, data).any():
-            unjudged[data.symbol] = why_not(detector, evaluation, on_axis)
-        lines += _signal_lines(detector, data, evaluation, axis)
+        in_range = data.features.bars.session >= first
+        if not (evaluation.evaluable & in_range).any():
+            unjudged[data.symbol] = why_not(detector, evaluation, in_range)
+        lines += _signal_lines(detector, data, evaluation, first)
         sessions = data.features.bars.session[recorded.table.row]
         for code, line in ((TAKEN, "trades"), *enumerate(DROPS)):
             for session, count in _counted(sessions[recorded.fate[0] == code]):
                 lines.append(FunnelLine(data.symbol, session, line, "", "", count))
     return SingleResult(block, tuple(lines), unjudged)
+
+
+def foreign_reason(detector: Detector, data: SymbolData) -> str:
+    """Say that a symbol is of an asset class the detector does not run on."""
+    return f"asset_class ({data.asset_class}; it runs on {', '.join(detector.asset_classes)})"
+
+
+def _from(data: SymbolData, first: int) -> NDArray[np.int32]:
+    """Return the session of every signal bar from session `first` on."""
+    sessions = data.features.bars.session
+    return sessions[sessions >= first]
 
 
 def _counted(sessions: NDArray[np.int32]) -> list[tuple[int, int]]:
@@ -121,7 +144,7 @@ def _counted(sessions: NDArray[np.int32]) -> list[tuple[int, int]]:
 
 
 def _signal_lines(
-    detector: Detector, data: SymbolData, evaluation: Evaluation, axis: NDArray[np.int32]
+    detector: Detector, data: SymbolData, evaluation: Evaluation, first: int
 ) -> list[FunnelLine]:
     """Return the lines from the window down to the signals."""
     funnel = count_funnel(detector, evaluation, data.features.bars.session, len(data.sessions))
@@ -137,5 +160,5 @@ def _signal_lines(
     return [
         FunnelLine(data.symbol, session, line, name, reason, int(counts[session]))
         for line, name, reason, counts in stages
-        for session in np.flatnonzero((counts > 0) & (axis >= 0)).tolist()
+        for session in (first + np.flatnonzero(counts[first:])).tolist()
     ]

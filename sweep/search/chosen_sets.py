@@ -73,7 +73,14 @@ def evaluate_full(spec: SweepSpec, plan: DetectorPlan, merged: Merged | None) ->
                 values[set_id_of(plan.detector, one)] = one
     results = {
         name: evaluate_single(
-            plan.detector, plan.symbols, one, axis=plan.axis, fills=spec.fills, costs=spec.costs
+            plan.detector,
+            plan.symbols,
+            one,
+            axis=plan.axis,
+            fills=spec.fills,
+            costs=spec.costs,
+            first=plan.first,
+            foreign=plan.foreign,
         )
         for name, one in values.items()
     }

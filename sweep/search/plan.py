@@ -39,8 +39,10 @@ class DetectorPlan:
     ----------
     detector, space
         Registry entry and what is searched.
-    symbols
-        Data of the symbols it runs on.
+    symbols, foreign
+        Data of the symbols it runs on, and of those of other asset classes that were asked for.
+    first
+        First session of the range; those before it only warm features up.
     axis
         int32 [sessions of the market], column of the detector's session axis, -1 outside.
     columns
@@ -56,6 +58,8 @@ class DetectorPlan:
     detector: Detector
     space: Space
     symbols: tuple[SymbolData, ...]
+    foreign: tuple[SymbolData, ...]
+    first: int
     axis: NDArray[np.int32]
     columns: NDArray[np.int64]
     folds: Folds
@@ -258,7 +262,10 @@ def _detector_plan(
     except ValueError as error:
         raise ValueError(f"{detector.name}: {error}") from error
     none = np.empty(0, np.int64)
-    return DetectorPlan(detector, space, tuple(own), axis, none, folds, settings, reason)
+    foreign = tuple(d for d in loaded if d.symbol not in {data.symbol for data in own})
+    return DetectorPlan(
+        detector, space, tuple(own), foreign, market.first, axis, none, folds, settings, reason
+    )
 
 
 def _on_one_axis(

@@ -26,6 +26,7 @@ LOOSE = {
 def store(tmp_path_factory):
     root = tmp_path_factory.mktemp("store")
     write_minutes(root, "SPY", 1)
+    write_minutes(root, "SPX", 2)
     return root
 
 
@@ -97,6 +98,18 @@ def test_an_override_names_the_class(spec):
         "traded",
         "no_signal",
     }
+
+
+def test_a_symbol_of_another_class_is_named_and_counted(spec):
+    both = run_backtest(dataclasses.replace(spec, symbols=("SPY", "SPX")))
+    found = both.results[0]
+    assert (found.status, found.symbols) == ("traded", ("SPY",))
+    assert found.reason == "SPX: asset_class (INDEX; it runs on ETF, STOCK)"
+    funnel = pq.read_table(both.folder / "funnel.parquet").to_pandas()
+    lost = funnel[(funnel.symbol == "SPX") & (funnel.detector == "breakout_bullish")]
+    total = lost.groupby(["line", "reason"]).bars.sum().to_dict()
+    assert total["not_evaluable", "asset_class"] == total["in_window", ""] > 1000
+    assert len(total) == 2
 
 
 def test_without_warm_up_it_says_why(spec):
