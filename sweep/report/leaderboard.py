@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from sweep.report.console import console, judged, number, table_of
+from sweep.report.verdicts import show_verdicts
 from sweep.store.results import FUNNEL, PARAMETER_SETS, SWEEP, read_table
 
 BEST = 3
@@ -32,7 +33,7 @@ _STATES = ("trades", "evaluable", "not_evaluable")
 
 
 def show_sweep(folder: Path) -> None:
-    """Print the best sets of every detector, and what became of its symbol-sessions.
+    """Print the best sets of every detector, its symbol-sessions, and its verdict.
 
     Parameters
     ----------
@@ -59,6 +60,7 @@ def show_sweep(folder: Path) -> None:
         rows = [{**row, "note": ""} for row in best]
         _show_rows(out, "final set of every detector", rows, "detector")
     out.print(f"  {READING}", soft_wrap=True)
+    show_verdicts(folder)
 
 
 def _show_rows(

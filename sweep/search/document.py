@@ -36,6 +36,7 @@ def document(
     counts: Mapping[str, int] | None = None,
     merged: Mapping[str, Merged] | None = None,
     full: Mapping[str, FullSets] | None = None,
+    judged: Mapping[str, Mapping[str, Any]] | None = None,
     reason: str = "",
 ) -> dict[str, Any]:
     """Return the content of `sweep.json`.
@@ -45,11 +46,13 @@ def document(
     plan, status, reason
         The sweep, how it stands, and why it is not done.
     command
-        Hash of budget, result settings and configured sets.
+        Hash of budget, result settings, thresholds of the verdict and configured sets.
     started, finished, counts
         Instants, UTC; `sets`, `failed`, `evaluated` (by this run).
     merged, full
         Tables and fully evaluated sets by detector, once there are any.
+    judged
+        Verdict and main numbers by detector, once they are known.
     """
     spec = plan.spec
     return {
@@ -65,6 +68,7 @@ def document(
         "fingerprint": {name: dict(days) for name, days in plan.fingerprint.items()},
         "detectors": {
             one.detector.name: _about(plan, one, merged or {}, full or {})
+            | {"evidence": (judged or {}).get(one.detector.name)}
             for one in plan.detectors
         },
         "counts": dict(counts or {}),

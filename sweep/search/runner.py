@@ -23,6 +23,7 @@ from sweep.search.chosen_sets import (
 )
 from sweep.search.document import document, finished, leaderboard, relatives
 from sweep.search.evaluation import Task
+from sweep.search.evidence_file import tried_keys, write_evidence
 from sweep.search.identity import Keys, digest_of, keys_of, set_keys
 from sweep.search.merge import (
     Merged,
@@ -50,6 +51,7 @@ from sweep.store.database import Database
 from sweep.store.errors import StoreTerminal, StoreTransient
 from sweep.store.ledger import Ledger
 from sweep.store.results import (
+    EVIDENCE,
     FOLD_SCORES,
     LEADERBOARD,
     PARAMETER_SETS,
@@ -123,7 +125,8 @@ def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> Swee
     before = results.read_json()
     pending = sum(len(one.pending) for one in wanted.values())
     command = _command(spec, plan)
-    if before is not None and pending == 0 and finished(before, command):
+    judged = results.read_json(EVIDENCE) is not None
+    if before is not None and pending == 0 and judged and finished(before, command):
         counts = before["counts"]
         return SweepOutcome(
             plan.sweep_id, "done", results.path, counts["sets"], counts["failed"], 0, notes
@@ -150,7 +153,7 @@ def _task(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan) -> Task:
 def _command(spec: SweepSpec, plan: SweepPlan) -> str:
     """Return a hash of what the tables follow from beyond the sweep's identity."""
     configured = {p.detector.name: configured_values(spec, p.detector) for p in plan.detectors}
-    return digest_of([spec.search.budget, spec.results, configured])[:16]
+    return digest_of([spec.search.budget, spec.results, spec.verdict, configured])[:16]
 
 
 def _wanted(task: Task, searcher: PoolSearcher, results: Results) -> Wanted:
@@ -220,7 +223,7 @@ def _evaluate(
 
 def _shared(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan, task: Task) -> Work:
     """Start the building of a detector's candidate tables and describe its work."""
-    light = put(dataclasses.replace(one, symbols=()))
+    light = put(dataclasses.replace(one, symbols=(), foreign=()))
     tables = tuple(
         remote_call(build_table, light, put(data), spec.fills, spec.costs[data.asset_class])
         for data in one.symbols
@@ -260,7 +263,7 @@ def _conclude(
     started: dt.datetime,
     tell: OnProgress,
 ) -> SweepOutcome:
-    """Write ledger, tables, SQL rows and `sweep.json` of what is finished."""
+    """Write ledger, tables, evidence, SQL rows and `sweep.json` of what is finished."""
     spec = plan.spec
     total = sum(len(one.keys) for one in wanted.values())
     tell(Progress("writing tables", total, total, outcome.tally.failed))
@@ -274,6 +277,12 @@ def _conclude(
     tables = _set_tables(spec, plan, merged)
     sets = _write_tables(plan, results, tables, merged, full)
     failed = sum(int(np.sum(np.array(t["status"].to_pylist()) == "failed")) for t in tables)
+    judged = {}
+    if outcome.status == "done":
+        tell(Progress("weighing the evidence", total, total, outcome.tally.failed))
+        judged = write_evidence(plan, results, merged, full)
+    else:
+        results.remove(EVIDENCE)
     about = document(
         plan,
         outcome.status,
@@ -283,6 +292,7 @@ def _conclude(
         counts={"sets": sets, "failed": failed, "evaluated": outcome.tally.sets},
         merged=merged,
         full={one.detector.name: found for one, found in full},
+        judged=judged,
         reason=outcome.reason,
     )
     away = _record_in_sql(spec, results, about)
@@ -342,16 +352,11 @@ def _record_tries(
     """Append every evaluated set, the configured one included, to the trial ledger."""
     ledger = Ledger(plan.spec.storage_root)
     for one, sets in full:
-        found = merged.get(one.detector.name)
-        keys = [keys_of(list(sets.values))]
-        if found is not None:
-            tried = np.array(found.sets["status"].to_pylist()) != "invalid"
-            keys.append(found.keys[tried])
         ledger.append(
             detector=one.detector.name,
             revision=one.detector.revision,
             settings=one.settings,
-            keys=np.concatenate(keys),
+            keys=tried_keys(merged.get(one.detector.name), sets),
             sessions=plan.sessions(one),
             sweep=plan.sweep_id,
         )

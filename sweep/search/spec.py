@@ -8,6 +8,7 @@ from typing import Literal
 
 from detectors.features.settings import FeatureSettings
 from sweep.engine.settings import DEFAULT_COSTS, Costs, FillSettings
+from sweep.evidence.criteria import Thresholds
 
 SearchKind = Literal["grid", "random"]
 FoldKind = Literal["none", "split", "walk_forward", "combinatorial"]
@@ -165,6 +166,8 @@ class SweepSpec:
         and `exit`, in this order of precedence. What no section names takes its default range.
     search, folds, holdout, execution, results
         See their classes.
+    verdict
+        Thresholds of the verdict: how results are read, so no part of the sweep's id.
     store
         SQL store that mirrors the tables.
     asset_class_override
@@ -189,6 +192,7 @@ class SweepSpec:
     holdout: HoldoutSettings = dataclasses.field(default_factory=HoldoutSettings)
     execution: ExecutionSettings = dataclasses.field(default_factory=ExecutionSettings)
     results: ResultSettings = dataclasses.field(default_factory=ResultSettings)
+    verdict: Thresholds = dataclasses.field(default_factory=Thresholds)
     store: Literal["sqlite", "postgres"] = "sqlite"
     asset_class_override: str | None = None
     config: Mapping[str, object] = dataclasses.field(default_factory=dict)

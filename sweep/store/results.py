@@ -25,6 +25,7 @@ FOLD_SCORES = "fold_scores.parquet"
 TRADES = "trades.parquet"
 FUNNEL = "funnel.parquet"
 LEADERBOARD = "leaderboard.csv"
+EVIDENCE = "evidence.json"
 DAILY = "daily"
 PARTS = "parts"
 
@@ -69,6 +70,10 @@ class Results:
             return None
         content: dict[str, Any] = json.loads(text)
         return content
+
+    def remove(self, name: str) -> None:
+        """Remove a file, where there is one."""
+        (self.path / name).unlink(missing_ok=True)
 
     def write_text(self, name: str, text: str) -> None:
         """Replace a text file."""

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from sweep.engine.trade_table import COLUMNS
+from sweep.evidence.criteria import Thresholds
 from sweep.search import runner
 from sweep.search.runner import run_sweep
 from sweep.search.spec import (
@@ -62,7 +63,8 @@ def test_a_sweep_ends_in_tables_that_agree_with_each_other(whole):
         0,
         120,
     )
-    assert (heard[-1].stage, heard[-1].done, heard[-1].total) == ("writing tables", 120, 120)
+    assert (heard[-2].stage, heard[-2].done, heard[-2].total) == ("writing tables", 120, 120)
+    assert heard[-1].stage == "weighing the evidence"
     about = json.loads((outcome.folder / "sweep.json").read_text())
     sets = rows_of(outcome)
     assert [(r["detector"], r["set_id"]) for r in sets] == sorted(
@@ -104,6 +106,57 @@ def test_a_sweep_ends_in_tables_that_agree_with_each_other(whole):
     }
 
 
+def numbers(value, place=()):
+    """Return path -> leaf of nested JSON."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {k: v for key, one in items for k, v in numbers(one, (*place, key)).items()}
+    return {place: value}
+
+
+def test_every_detector_ends_in_a_verdict_about_the_sets_of_its_tables(whole):
+    outcome = whole[1]
+    about = json.loads((outcome.folder / "sweep.json").read_text())["detectors"]
+    evidence = json.loads((outcome.folder / "evidence.json").read_text())["detectors"]
+    trades = rows_of(outcome, TRADES)
+    assert evidence.keys() == about.keys()
+    for name, found in evidence.items():
+        rows = {r["set_id"]: r for r in rows_of(outcome) if r["detector"] == name}
+        chosen, final = about[name]["chosen"], rows[about[name]["chosen"]["final"]]
+        # 60 searched sets and the configured one.
+        assert (found["tries"]["sweep"], found["tries"]["ever"]) == (61, 61)
+        assert found["tries"]["traded"] == sum(r["trades"] > 0 for r in rows.values())
+        assert about[name]["evidence"]["verdict"] == found["verdict"] == "not_proven"
+        assert found["final"]["set_id"] == final["set_id"]
+        assert found["final"]["trades"] == final["trades"]
+        assert found["final"]["active_days"] == final["active_days"]
+        assert found["final"]["sharpe_daily"] == pytest.approx(final["daily_sharpe"], rel=1e-9)
+        # The stitched series again, from the trades that users see.
+        axis = [about[name]["axis"][i] for f in about[name]["folds"] for i in f["out_of_sample"]]
+        days = json.loads((outcome.folder / "sweep.json").read_text())["sessions"]
+        owner = {
+            days[about[name]["axis"][i]]: one
+            for fold, one in zip(about[name]["folds"], chosen["folds"], strict=True)
+            for i in fold["out_of_sample"]
+        }
+        mine = [
+            t
+            for t in trades
+            if t["detector"] == name
+            and owner.get(str(t["signal_ts"].tz_convert("America/New_York").date())) == t["set_id"]
+        ]
+        outside = found["out_of_sample"]
+        assert (outside["sessions"], outside["trades"]) == (len(axis), len(mine))
+        net = sum(t["r_net"] for t in mine)
+        assert outside["expectancy_r"]["estimate"] == pytest.approx(net / len(mine), rel=1e-9)
+        gross = sum(t["r_gross"] for t in mine)
+        sides = [
+            (t["entry_price"] + t["exit_price"]) / abs(t["entry_price"] - t["stop"]) for t in mine
+        ]
+        # Prices of the table include slippage of 1 bp or less.
+        assert outside["cost_breakeven_bps"] == pytest.approx(gross / sum(sides) * 1e4, rel=3e-4)
+
+
 def test_tables_are_the_same_bits_for_any_workers_blocks_and_budgets_on_the_way(whole, make_spec):
     small = make_spec(search=searching(25), execution=ExecutionSettings(workers=1, block_size=20))
     first = run_sweep(small)
@@ -114,8 +167,24 @@ def test_tables_are_the_same_bits_for_any_workers_blocks_and_budgets_on_the_way(
     assert (first.evaluated, second.evaluated, second.sets) == (50, 70, 120)
     assert second.sweep_id == whole[1].sweep_id
     assert digest(second.folder) == digest(whole[1].folder)
+    written = (second.folder / "evidence.json").stat().st_mtime_ns
+    same, other = (
+        numbers(json.loads((one.folder / "evidence.json").read_text()))
+        for one in (second, whole[1])
+    )
+    assert same.keys() == other.keys()
+    for place, value in same.items():
+        close = pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
+        assert other[place] == close, place
     again = run_sweep(grown)
     assert (again.status, again.evaluated, again.sets) == ("done", 0, 120)
+    assert (second.folder / "evidence.json").stat().st_mtime_ns == written
+    strict = dataclasses.replace(grown, verdict=Thresholds(trades_min=10**6))
+    (second.folder / "evidence.json").unlink()
+    judged = run_sweep(strict)
+    assert (judged.sweep_id, judged.evaluated) == (second.sweep_id, 0)
+    found = numbers(json.loads((second.folder / "evidence.json").read_text()))
+    assert found.pop(("thresholds", "trades_min")) == 10**6
     held_out = json.loads((second.folder / "sweep.json").read_text())["holdout"]
     # 60 searched sets and the configured one, each once, however often it was run.
     assert Ledger(grown.storage_root).count("breakout_bullish", {"SPY": held_out}) == 61

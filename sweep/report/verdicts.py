@@ -1,0 +1,74 @@
+"""The verdicts of a sweep on the terminal, read from its `evidence.json`."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sweep.report.console import UNKNOWN, console
+from sweep.store.results import EVIDENCE
+
+WORDS = {"holds": "HOLDS", "not_proven": "not proven", "fails": "FAILS"}
+READING = (
+    "out of sample = each fold's set on sessions it was not chosen by; DSR = chance that the "
+    "final set beats the luck of so many tries; PBO = chance that the best set in sample is below "
+    "the median out of sample; SPA p = chance of such a best set without any edge, over all "
+    "detectors"
+)
+
+Evidence = Mapping[str, Any]
+
+
+def show_verdicts(folder: Path) -> None:
+    """Print one line per detector, and a sentence for what keeps it from holding.
+
+    Parameters
+    ----------
+    folder
+        Results folder of a sweep; without `evidence.json` (it is not finished) nothing is printed.
+    """
+    try:
+        text = (folder / EVIDENCE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    out = console()
+    out.print()
+    for name, found in json.loads(text)["detectors"].items():
+        out.print(verdict_line(name, found), soft_wrap=True)
+        for sentence in reasons(found):
+            out.print(f"  {sentence}", soft_wrap=True)
+    out.print(f"  {READING}", soft_wrap=True)
+
+
+def verdict_line(name: str, found: Evidence) -> str:
+    """Return verdict and main numbers of one detector, - for what could not be computed."""
+    tries, outside = found["tries"], found["out_of_sample"] or {}
+    expectancy = outside.get("expectancy_r")
+    final = found["final"] or {}
+    effective, ever = (_number(final.get(key), "dsr") for key in ("dsr_effective", "dsr_ever"))
+    return (
+        f"{name}: {WORDS[found['verdict']]}; out of sample "
+        f"{_number(expectancy, 'estimate', '+.3f')} R a trade "
+        f"({_number(expectancy, 'low', '+.3f')} to {_number(expectancy, 'high', '+.3f')}), "
+        f"DSR {effective} ({_count(tries['effective'])} effective) / {ever} (all tries), "
+        f"PBO {_number(found['overfitting'], 'pbo', '.0%')}, "
+        f"SPA p {_number(found['superiority'], 'p_adjusted', '.3f')}, "
+        f"tried {tries['sweep']:,} sets here, {tries['ever']:,} ever"
+    )
+
+
+def reasons(found: Evidence) -> list[str]:
+    """Return why a detector fails, or the sentences of all criteria it does not meet."""
+    if found["verdict"] == "holds":
+        return []
+    missed = [criterion["sentence"] for criterion in found["criteria"] if not criterion["met"]]
+    return [found["summary"]] if found["verdict"] == "fails" else missed
+
+
+def _number(found: Evidence | None, key: str, form: str = ".2f") -> str:
+    value = (found or {}).get(key)
+    return UNKNOWN if value is None else f"{value:{form}}"
+
+
+def _count(value: int | None) -> str:
+    return UNKNOWN if value is None else f"{value:,}"

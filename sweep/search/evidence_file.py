@@ -1,0 +1,159 @@
+"""From the tables of a finished sweep to `evidence.json`."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.dataset as ds
+from numpy.typing import NDArray
+
+from detectors.bars import Float
+from sweep.search import choose
+from sweep.search.chosen_sets import FullSets
+from sweep.search.evidence_document import describe, headline
+from sweep.search.identity import Keys, keys_of, set_ids
+from sweep.search.judgement import Case, judge_sweep, measure
+from sweep.search.measures import Plateau, measure_plateau
+from sweep.search.merge import Merged
+from sweep.search.plan import DetectorPlan, SweepPlan
+from sweep.search.range_edge import edge_parameters
+from sweep.search.stitching import set_series, stitch
+from sweep.store.ledger import Ledger
+from sweep.store.results import EVIDENCE, FOLD_SCORES, Results, daily_chunks
+
+NO_HOLDOUT = "There is no hold-out (holdout=none), so nothing is left to check the result on."
+NO_FOLDS = "There are no folds (folds=none), so no result is out of sample."
+
+
+@dataclasses.dataclass(frozen=True)
+class TradedSets:
+    """Daily net R of the sets with a trade; each iteration reads the files again."""
+
+    folder: Path
+    detector: str
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        """Yield float32 [sets, sessions of the detector's axis]."""
+        for _, values in daily_chunks(self.folder, self.detector):
+            traded = values[values.any(axis=1)]
+            if len(traded):
+                yield traded
+
+
+def tried_keys(merged: Merged | None, full: FullSets) -> Keys:
+    """Return the keys of all sets of a detector that count as tries, the configured one too."""
+    keys = [keys_of(list(full.values))]
+    if merged is not None:
+        keys.append(merged.keys[np.array(merged.sets["status"].to_pylist()) != "invalid"])
+    return np.unique(np.concatenate(keys))
+
+
+def write_evidence(
+    plan: SweepPlan,
+    results: Results,
+    merged: Mapping[str, Merged],
+    full: Sequence[tuple[DetectorPlan, FullSets]],
+) -> dict[str, dict[str, Any]]:
+    """Judge every detector and write `evidence.json`, after the tables, ledger and daily results.
+
+    Returns
+    -------
+    dict
+        detector -> verdict and main numbers.
+    """
+    thresholds, ledger = plan.spec.verdict, Ledger(plan.spec.storage_root)
+    measured = {
+        one.detector.name: measure(
+            _case(plan, one, results, merged.get(one.detector.name), sets, ledger)
+        )
+        for one, sets in full
+    }
+    reservations = () if plan.held_out else (NO_HOLDOUT,)
+    if plan.spec.folds.kind == "none":
+        reservations = (*reservations, NO_FOLDS)
+    judged = judge_sweep(measured, thresholds, reservations=reservations)
+    described = {name: describe(one) for name, one in judged.items()}
+    results.write_json(
+        EVIDENCE,
+        {
+            "sweep_id": plan.sweep_id,
+            "thresholds": dataclasses.asdict(thresholds),
+            "detectors": described,
+        },
+    )
+    return {name: headline(one) for name, one in described.items()}
+
+
+def _case(
+    plan: SweepPlan,
+    one: DetectorPlan,
+    results: Results,
+    merged: Merged | None,
+    full: FullSets,
+    ledger: Ledger,
+) -> Case:
+    name = one.detector.name
+    case = Case(
+        tries=len(tried_keys(merged, full)),
+        tries_ever=ledger.count(name, plan.sessions(one)),
+        returns=TradedSets(results.path, name),
+        n_sessions=len(one.columns),
+    )
+    if merged is None:
+        return case
+    chosen = (merged.chosen.final, *merged.chosen.folds)
+    ids = [None if row is None else set_ids(merged.keys[[row]])[0] for row in chosen]
+    series = [None if name is None else set_series(full.results[name].block) for name in ids]
+    case = dataclasses.replace(case, stitched=stitch(one.folds, series[1:]))
+    final = ids[0]
+    if final is None or merged.chosen.final is None:
+        return case
+    share = float(full.results[final].block.metrics["ambiguous_frac"][0])
+    return dataclasses.replace(
+        case,
+        final_id=final,
+        final=series[0],
+        ambiguous_frac=None if math.isnan(share) else share,
+        plateau=_plateau(one, results, merged, merged.chosen.final),
+        edges=edge_parameters(one.space, full.values[final]),
+    )
+
+
+def _plateau(one: DetectorPlan, results: Results, merged: Merged, final: int) -> Plateau | None:
+    """Compare the final set with its neighbours by what it was chosen by."""
+    status = np.array(merged.sets["status"].to_pylist(), dtype=object)
+    rows = np.flatnonzero(np.isin(status, ("ok", "infeasible")))[: choose.MOST_SETS]
+    searched = [merged.values[d.name][rows] for d in one.space.searched]
+    if not searched:
+        return None
+    values, trades = _in_sample(one, results, merged, rows)
+    values = np.where((trades > 0) & np.isfinite(values), values, np.nan)
+    return measure_plateau(
+        np.stack(searched, axis=1),
+        choose.median_over_folds(values),
+        int(np.searchsorted(rows, final)),
+    )
+
+
+def _in_sample(
+    one: DetectorPlan, results: Results, merged: Merged, rows: NDArray[np.int64]
+) -> tuple[Float, Float]:
+    """Return objective and trades of the first evaluated sets, float64 [sets, folds]."""
+    if not len(one.folds):
+        found = (merged.sets[column].to_numpy()[rows] for column in ("objective", "trades"))
+        objective, trades = (np.asarray(column, np.float64)[:, np.newaxis] for column in found)
+        return objective, trades
+    # Rows lie by set, then fold, as `write_fold_scores` put them.
+    table = ds.dataset(results.path / FOLD_SCORES).head(
+        len(rows) * len(one.folds),
+        columns=["in_sample_objective", "trades"],
+        filter=ds.field("detector") == one.detector.name,
+    )
+    objective, trades = (
+        table[column].cast("float64").to_numpy().reshape(len(rows), len(one.folds))
+        for column in ("in_sample_objective", "trades")
+    )
+    return objective, trades
