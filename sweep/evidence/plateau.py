@@ -17,6 +17,7 @@ from scipy import spatial, stats
 from sweep.evidence.columns import Bool, Float
 
 NEIGHBOURS = 10
+"""Other sets in a neighbourhood, where there are enough: see `neighbours_among`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,11 +89,19 @@ def plateau_score_grid(
     return _scored(values, around.reshape(len(around), -1).T, edge, quantile)
 
 
+def neighbours_among(n: int) -> int:
+    """Return how many other sets a neighbourhood has among n sets: a quarter, 1 to `NEIGHBOURS`.
+
+    With all of them in every neighbourhood all scores would be equal, and say nothing.
+    """
+    return min(NEIGHBOURS, max(1, (n - 1) // 4))
+
+
 def plateau_score_nearest(
     parameters: NDArray[np.floating[Any]],
     objective: NDArray[np.floating[Any]],
     *,
-    neighbours: int = NEIGHBOURS,
+    neighbours: int | None = None,
     quantile: float = 0.5,
 ) -> PlateauScores:
     """Score every set by its nearest sets.
@@ -107,7 +116,8 @@ def plateau_score_nearest(
     objective
         float [sets], NaN for sets without one; they are nobody's neighbours.
     neighbours
-        Other sets in a neighbourhood, at least 1; fewer where there are fewer.
+        Other sets in a neighbourhood, at least 1, fewer where there are fewer; None for
+        `neighbours_among` the sets with an objective.
     quantile
         As in `plateau_score_grid`.
 
@@ -125,9 +135,10 @@ def plateau_score_nearest(
         )
     if not np.isfinite(points).all():
         raise ValueError("parameters must be finite; code choices as numbers")
+    known = np.flatnonzero(~np.isnan(values))
+    neighbours = neighbours_among(len(known)) if neighbours is None else neighbours
     if neighbours < 1:
         raise ValueError(f"neighbours must be at least 1, got {neighbours}")
-    known = np.flatnonzero(~np.isnan(values))
     ranks = (stats.rankdata(points[known], axis=0) - 1) / max(len(known) - 1, 1)
     count = min(neighbours + 1, len(known))
     _, nearest = spatial.KDTree(ranks).query(ranks, k=count)

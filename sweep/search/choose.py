@@ -1,7 +1,8 @@
 """Choose parameter sets by plateau, inside the folds; a choice sees in-sample values only. Pure.
 
 The set of fold k is the feasible one with the best plateau score in its in-sample window; the
-final set follows the same rule with the median of its in-sample values over the folds.
+final set follows the same rule with the median of its in-sample values over the folds. Of sets
+with equal scores the one with the better value of its own is chosen, then the smallest key.
 """
 
 import dataclasses
@@ -100,9 +101,13 @@ def median_over_folds(values: Float) -> Float:
 
 
 def _best(parameters: Float, objective: Float, feasible: NDArray[np.bool_]) -> int | None:
-    """Return the feasible row of the best plateau score, the first of equals."""
+    """Return the feasible row of the best plateau score; of equals the best own value, the first.
+
+    Equal scores are common: few sets share neighbourhoods, and so do copies in the parameters.
+    """
     usable = feasible & ~np.isnan(objective)
     if not usable.any():
         return None
     scores = plateau_score_nearest(parameters, objective).scores
-    return int(np.argmax(np.where(usable, scores, -np.inf)))
+    best = usable & (scores == scores[usable].max())
+    return int(np.argmax(np.where(best, objective, -np.inf)))

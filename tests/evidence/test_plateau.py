@@ -3,7 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from sweep.evidence.plateau import plateau_score_grid, plateau_score_nearest, range_edges
+from sweep.evidence.plateau import (
+    neighbours_among,
+    plateau_score_grid,
+    plateau_score_nearest,
+    range_edges,
+)
 
 
 def test_scores_by_hand():
@@ -122,6 +127,24 @@ def test_few_sets_copies_and_unknown_objectives():
     # Thirty copies, two neighbours each: every one still counts itself.
     copies = plateau_score_nearest(np.zeros((30, 2)), np.r_[9.0, np.zeros(29)], neighbours=1)
     assert copies.scores[0] == 4.5
+
+
+def test_few_sets_have_few_neighbours():
+    assert [neighbours_among(n) for n in (1, 2, 8, 9, 11, 21, 40, 41, 10_000)] == [
+        1,
+        1,
+        1,
+        2,
+        2,
+        5,
+        9,
+        10,
+        10,
+    ]
+    line = np.arange(9.0)
+    found = plateau_score_nearest(line[:, np.newaxis], line)
+    # Two neighbours: the median of an inner set and the two beside it is its own value.
+    assert found.scores.tolist() == [1, 1, 2, 3, 4, 5, 6, 7, 7]
 
 
 def test_ends_of_searched_ranges():

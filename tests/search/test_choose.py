@@ -71,6 +71,29 @@ def test_the_median_needs_more_than_half_of_the_folds():
     assert median_over_folds(values).tolist() == pytest.approx([3, nan, 2, nan], nan_ok=True)
 
 
+@pytest.mark.parametrize("n", range(1, 12))
+def test_of_few_sets_on_a_hill_its_top_is_chosen(n):
+    """Up to 11 sets shared one neighbourhood, and the smallest key, maybe the worst, won."""
+    for best in range(n):
+        values = 0.3 - 0.02 * np.abs(np.arange(n) - best)
+        found = choose(known(values[:, np.newaxis]), feasible=np.ones(n, bool), with_folds=True)
+        assert found.final == found.folds[0] == best
+
+
+def test_of_equal_scores_the_better_own_value_wins_then_the_smaller_key():
+    parameters = np.zeros((4, 1))  # copies: each one's only neighbour is another
+    values = np.array([0.1, 0.1, 0.1, 0.1])
+    found = choose(
+        known(values[:, np.newaxis], parameters=parameters),
+        feasible=np.array([False, True, True, True]),
+        with_folds=False,
+    )
+    assert found.final == 1
+    two = np.array([[-0.5], [0.5]])  # one neighbourhood, one score
+    found = choose(known(two), feasible=np.ones(2, bool), with_folds=True)
+    assert (found.final, found.folds) == (1, (1,))
+
+
 def test_of_very_many_sets_a_fair_sample_is_chosen_from(monkeypatch):
     monkeypatch.setattr(module, "MOST_SETS", 30)
     found = choose(known(hill()[:, np.newaxis]), feasible=np.ones(60, bool), with_folds=True)
