@@ -110,7 +110,7 @@ def make_folds(n: int, settings: FoldSettings) -> Folds:
         raise ValueError(
             f"every fold needs {_LEAST_IN_SAMPLE} in-sample sessions, got {shortest} with "
             f"folds={settings.kind} on {n} sessions, purge {settings.purge}, embargo "
-            f"{settings.embargo}; take more days or fewer folds"
+            f"{settings.embargo}; {_remedies(settings.kind)}, or fewer folds"
         )
     paths = (
         _paths(settings.groups, settings.out_groups)
@@ -118,6 +118,12 @@ def make_folds(n: int, settings: FoldSettings) -> Folds:
         else np.arange(len(folds))[np.newaxis]
     )
     return Folds(settings.kind, tuple(folds), paths)
+
+
+def _remedies(kind: str) -> str:
+    """Return what to do about too few sessions."""
+    others = [f"folds={other}" for other in ("split", "none") if other != kind]
+    return f"take a longer range, or {' or '.join(others)}"
 
 
 def _split(n: int, settings: FoldSettings) -> list[Fold]:
@@ -128,7 +134,7 @@ def _split(n: int, settings: FoldSettings) -> list[Fold]:
     if inside < 1:
         raise ValueError(
             f"folds=split leaves no in-sample session: {n} sessions, {outside} out of sample, "
-            f"purge {settings.purge}, embargo {settings.embargo}; take more days"
+            f"purge {settings.purge}, embargo {settings.embargo}; {_remedies('split')}"
         )
     return [Fold(np.arange(inside), np.arange(n - outside, n))]
 
@@ -151,11 +157,25 @@ def walk_forward_lengths(n: int, settings: FoldSettings) -> tuple[int, int, int]
 def _walk_forward(n: int, settings: FoldSettings) -> list[Fold]:
     inside, outside, step = walk_forward_lengths(n, settings)
     gap = settings.purge + settings.embargo
+    if outside < 1 and settings.out_of_sample is None:
+        ratio = settings.in_sample_ratio
+        span = (
+            f"folds.in_sample_ratio {ratio}"
+            if settings.in_sample is None
+            else f"in_sample {inside}"
+        )
+        least = (ratio if settings.in_sample is None else inside) + settings.count + gap
+        raise ValueError(
+            f"a walk-forward of {settings.count} folds needs {least} sessions or more ({span} + "
+            f"folds.count {settings.count} + purge {settings.purge} + embargo "
+            f"{settings.embargo}), got {n}; {_remedies('walk_forward')}"
+        )
     if min(inside, outside, step) < 1 or inside + gap + outside > n:
         raise ValueError(
             f"a walk-forward needs in_sample + purge + embargo + out_of_sample sessions, got "
             f"{inside} + {settings.purge} + {settings.embargo} + {outside} with step {step} on "
-            f"{n} sessions; take more days, or set folds.in_sample and folds.out_of_sample lower"
+            f"{n} sessions; {_remedies('walk_forward')}, or set folds.in_sample and "
+            f"folds.out_of_sample lower"
         )
     folds = []
     for start in range(0, n - inside - gap - outside + 1, step):
@@ -170,7 +190,7 @@ def _combinatorial(n: int, settings: FoldSettings) -> list[Fold]:
     if not 1 <= chosen < groups <= n:
         raise ValueError(
             f"folds=combinatorial needs 1 <= out_groups < groups <= sessions, got out_groups "
-            f"{chosen}, groups {groups}, sessions {n}"
+            f"{chosen}, groups {groups}, sessions {n}; {_remedies('combinatorial')}"
         )
     blocks = _blocks(n, groups)
     folds = []

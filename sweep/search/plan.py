@@ -175,13 +175,8 @@ def make_plan(spec: SweepSpec) -> SweepPlan:
     )
     spaces = read_spaces(detectors, spec.space)
     plans = [_detector_plan(spec, d, spaces[d.name], market) for d in detectors]
+    plans = _with_folds(plans, spec, market, len(held_out))
     plans, dates = _on_one_axis(plans, market)
-    if not any(not plan.reason for plan in plans):
-        reasons = "; ".join(f"{plan.detector.name}: {plan.reason}" for plan in plans)
-        raise ValueError(
-            f"nothing can be judged: {reasons}; choose other symbols or more days, or name the "
-            f"class of the symbols: asset_class_override=..."
-        )
     fingerprint = read_fingerprint(spec, market)
     identity = _identity(spec, market, held_out, plans, fingerprint)
     return SweepPlan(
@@ -230,7 +225,7 @@ def _ranges(
 def _detector_plan(
     spec: SweepSpec, detector: Detector, space: Space, market: Market
 ) -> DetectorPlan:
-    """Plan one detector; its axis is filled in later."""
+    """Plan one detector; its folds and its place on the sweep's axis are filled in later."""
     length = spec.signal_minutes or detector.signal_minutes
     loaded = [data for (_, minutes), data in market.data.items() if minutes == length]
     accepted = {*detector.asset_classes, spec.asset_class_override}
@@ -257,15 +252,57 @@ def _detector_plan(
         classes = ", ".join(detector.asset_classes)
         named = ", ".join(f"{data.symbol} is {data.asset_class}" for data in loaded)
         reason = f"asset_class ({named}; it runs on {classes})"
-    try:
-        folds = NO_FOLDS if reason else make_folds(int(axis.max()) + 1, spec.folds)
-    except ValueError as error:
-        raise ValueError(f"{detector.name}: {error}") from error
     none = np.empty(0, np.int64)
     foreign = tuple(d for d in loaded if d.symbol not in {data.symbol for data in own})
     return DetectorPlan(
-        detector, space, tuple(own), foreign, market.first, axis, none, folds, settings, reason
+        detector, space, tuple(own), foreign, market.first, axis, none, NO_FOLDS, settings, reason
     )
+
+
+def _with_folds(
+    plans: list[DetectorPlan], spec: SweepSpec, market: Market, held: int
+) -> list[DetectorPlan]:
+    """Cut the axis of every detector that can be judged.
+
+    Raises
+    ------
+    ValueError
+        If none can be judged, or an axis is too short; all detectors concerned are named, with
+        what took their sessions.
+    """
+    outside = len(market.sessions) - market.first
+    if all(plan.reason for plan in plans):
+        reasons = "; ".join(f"{plan.detector.name}: {plan.reason}" for plan in plans)
+        raise ValueError(
+            f"nothing can be judged: {reasons}; choose other symbols or more days, or name the "
+            f"class of the symbols: asset_class_override=ETF.{_taken(outside, held, outside)}"
+        )
+    folds: dict[int, Folds] = {}
+    faults: dict[int, str] = {}
+    lengths = [int(plan.axis.max(initial=-1)) + 1 for plan in plans]
+    for n in {n for n, plan in zip(lengths, plans, strict=True) if not plan.reason}:
+        try:
+            folds[n] = make_folds(n, spec.folds)
+        except ValueError as error:
+            faults[n] = f"{error}.{_taken(outside, held, n)}"
+    if faults:
+        concerned = {
+            n: ", ".join(p.detector.name for k, p in zip(lengths, plans, strict=True) if k == n)
+            for n in sorted(faults)
+        }
+        raise ValueError("\n".join(f"{names}: {faults[n]}" for n, names in concerned.items()))
+    return [
+        plan if plan.reason else dataclasses.replace(plan, folds=folds[n])
+        for n, plan in zip(lengths, plans, strict=True)
+    ]
+
+
+def _taken(outside: int, held: int, left: int) -> str:
+    """Return what took sessions of a range: `held` the hold-out, those outside but not left."""
+    taken = [f"the hold-out took {held} (holdout=none gives them back)"] if held else []
+    if left < outside:
+        taken.append(f"warm-up, missing input or window took {outside - left}")
+    return f" Of {outside + held} sessions {' and '.join(taken)}" if taken else ""
 
 
 def _on_one_axis(

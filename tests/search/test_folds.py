@@ -152,11 +152,14 @@ def test_a_split_is_one_fold_and_none_is_none():
     ("n", "settings", "says"),
     [
         (30, walk(in_sample=25, out_of_sample=8), r"got 25 \+ 0 \+ 0 \+ 8 .* on 30 sessions"),
-        (5, walk(), "on 5 sessions"),
+        (5, walk(), r"4 folds needs 7 sessions or more \(folds.in_sample_ratio 3 \+ .* got 5;"),
+        (5, walk(), "take a longer range, or folds=split or folds=none$"),
+        (25, walk(in_sample=22), r"needs 26 sessions or more \(in_sample 22 \+ .* got 25"),
         (50, walk(in_sample=20, out_of_sample=8, step=0), "with step 0"),
         (50, walk(in_sample=1, out_of_sample=8), "needs 2 in-sample sessions, got 1"),
         (50, walk(purge=-1), "folds.purge must be 0 or more, got -1"),
         (3, FoldSettings(kind="split", purge=2), "no in-sample session: 3 sessions, 1 out"),
+        (3, FoldSettings(kind="split", purge=2), "take a longer range, or folds=none$"),
         (9, FoldSettings(kind="split", fraction=1.0), "between 0 and 1, got 1.0"),
         (9, combinatorial(4, 4), "out_groups 4, groups 4, sessions 9"),
         (3, combinatorial(4, 2), "sessions 3"),
@@ -168,6 +171,16 @@ def test_a_split_is_one_fold_and_none_is_none():
 def test_folds_that_cannot_work_are_refused_with_numbers(n, settings, says):
     with pytest.raises(ValueError, match=says):
         make_folds(n, settings)
+
+
+@pytest.mark.parametrize(
+    ("least", "settings"),
+    [(7, walk()), (12, walk(purge=2, embargo=3)), (26, walk(in_sample=22)), (6, walk(count=3))],
+)
+def test_the_number_of_sessions_that_is_asked_for_is_enough(least, settings):
+    assert len(make_folds(least, settings)) == settings.count
+    with pytest.raises(ValueError, match=f"needs {least} sessions or more"):
+        make_folds(least - 1, settings)
 
 
 def test_the_hold_out_is_a_fifth_and_at_least_twenty_sessions():

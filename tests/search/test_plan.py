@@ -1,6 +1,7 @@
 import dataclasses
 import datetime as dt
 import json
+import re
 
 import numpy as np
 import pytest
@@ -80,6 +81,28 @@ def test_all_faults_are_told_at_once(make_spec):
 def test_folds_that_cannot_work_are_refused_before_anything_starts(make_spec):
     with pytest.raises(ValueError, match=r"breakout_bullish: a walk-forward needs .* 40 \+"):
         make_plan(make_spec(folds=FoldSettings(in_sample=40, out_of_sample=20)))
+
+
+def test_a_range_too_short_says_what_took_its_sessions_and_whom_it_concerns(make_spec):
+    both = ("breakout_bullish", "mean_reversion_long")
+    with pytest.raises(ValueError, match="needs 7 sessions") as no:
+        # January 2024 has 21 sessions and February begins on the 1st: 29 until the 12th.
+        make_plan(make_spec(detectors=both, last=dt.date(2024, 2, 12)))
+    lines = str(no.value).splitlines()
+    named = [name for line in lines for name in line.partition(":")[0].split(", ")]
+    assert sorted(named) == sorted(both)
+    for line in lines:
+        left = int(re.search(r"got (\d+);", line)[1])
+        assert line.endswith(
+            "take a longer range, or folds=split or folds=none. Of 29 sessions the hold-out took "
+            "20 (holdout=none gives them back) and warm-up, missing input or window took "
+            f"{29 - 20 - left}"
+        )
+
+
+def test_where_the_hold_out_leaves_no_session_it_is_named(make_spec):
+    with pytest.raises(ValueError, match=r"no session is evaluable.* Of 22 sessions the hold-out"):
+        make_plan(make_spec(detectors=("breakout_bullish",), last=dt.date(2024, 2, 1)))
 
 
 def test_an_unknown_symbol_names_the_command_that_fills_the_store(make_spec):
