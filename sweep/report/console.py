@@ -10,7 +10,7 @@ from rich.table import Table
 
 WIDTH = 80
 NEEDS_IMPROVEMENT = 0.45
-"""Win rate below which a detector is listed as in need of improvement (seed of the project)."""
+"""A detector needs improvement below this win rate (seed of the project) and its break-even."""
 TOP = 5
 UNKNOWN = "-"
 
@@ -92,14 +92,16 @@ def show_backtest(first: dt.date, last: dt.date, results: Sequence[Row]) -> None
 def summary_lines(results: Sequence[Row]) -> list[str]:
     """Return the BACKTEST SUMMARY: what was tested, overall, the best and the worst.
 
-    Detectors without trades leave means and rankings: they have no win rate.
+    Detectors without trades leave means and rankings: they have no win rate. A detector is among
+    the best if its trades won more than they lost, and never among both.
     """
     tested = [row for row in results if row["status"] in {"traded", "no_signal"}]
     traded = [row for row in tested if row["metrics"]["trades"] > 0]
     trades = sum(row["metrics"]["trades"] for row in traded)
     wins = sum(row["metrics"]["trades"] * row["metrics"]["win_rate"] for row in traded)
     ranked = sorted(traded, key=lambda row: (-row["metrics"]["win_rate"], row["detector"]))
-    weak = [row for row in ranked if row["metrics"]["win_rate"] < NEEDS_IMPROVEMENT]
+    weak = [row for row in reversed(ranked) if _needs_improvement(row["metrics"])]
+    best = [row for row in ranked if row["metrics"]["profit_factor"] > 1 and row not in weak]
     return [
         "",
         "BACKTEST SUMMARY",
@@ -108,11 +110,17 @@ def summary_lines(results: Sequence[Row]) -> list[str]:
         f"  Overall win rate:    {percent(wins / trades if trades else math.nan)}",
         f"  Mean profit factor:  {_mean(traded, 'profit_factor')}",
         f"  Mean expectancy:     {_mean(traded, 'expectancy_r', ' R net')}",
-        "  Top performers, by win rate:",
-        *_listed(ranked[:TOP]),
-        f"  Needs improvement, win rate below {NEEDS_IMPROVEMENT:.0%}:",
+        "  Top performers, by win rate, of those with a profit factor above 1:",
+        *_listed(best[:TOP]),
+        f"  Needs improvement, win rate below {NEEDS_IMPROVEMENT:.0%} and below its break-even:",
         *_listed(weak),
     ]
+
+
+def _needs_improvement(found: Row) -> bool:
+    """Tell whether too few trades win; where none won or none lost there is no break-even."""
+    rate, even = found["win_rate"], found["breakeven_win_rate"]
+    return rate < NEEDS_IMPROVEMENT and (rate < even or (math.isnan(even) and rate == 0.0))
 
 
 def _listed(rows: Sequence[Row]) -> list[str]:

@@ -39,7 +39,10 @@ def row(detector, status, reason="", found=None):
     }
 
 
-LOSING = metrics(300, 0.4, profit_factor=0.5, expectancy_r=-0.15)
+# Of 300 trades 40 % win 1 R, 60 % lose 4 / 3 R: profit factor 0.5, break-even 4 / 7.
+LOSING = metrics(
+    300, 0.4, profit_factor=0.5, expectancy_r=-0.4, breakeven_win_rate=4 / 7, total_r=-120
+)
 UNTESTED = "asset_class (SPY is ETF; it runs on INDEX)"
 RESULTS = [
     row("breakout_bullish", "traded", found=metrics(100, 0.6)),
@@ -64,15 +67,49 @@ def test_the_summary_counts_what_was_tested():
         # (60 + 120 + 1) wins of 401 trades
         "  Overall win rate:    45.1 %",
         "  Mean profit factor:  1.00 (1 without losses left out)",
-        # (0.05 - 0.15 + 0.05) / 3
-        "  Mean expectancy:     -0.02 R net",
-        "  Top performers, by win rate:",
+        # (0.05 - 0.4 + 0.05) / 3
+        "  Mean expectancy:     -0.10 R net",
+        "  Top performers, by win rate, of those with a profit factor above 1:",
         "    mean_reversion_long         100.0 % of 1 trades (break-even 40.0 %)",
         "    breakout_bullish             60.0 % of 100 trades (break-even 40.0 %)",
-        "    breakout_bearish             40.0 % of 300 trades (break-even 40.0 %)",
-        "  Needs improvement, win rate below 45%:",
-        "    breakout_bearish             40.0 % of 300 trades (break-even 40.0 %)",
+        "  Needs improvement, win rate below 45% and below its break-even:",
+        "    breakout_bearish             40.0 % of 300 trades (break-even 57.1 %)",
     ]
+
+
+NONE_WON = metrics(4, 0.0, profit_factor=0.0, breakeven_win_rate=float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("found", "top", "weak"),
+    [
+        (metrics(9, 0.44, breakeven_win_rate=0.43, profit_factor=1.1), True, False),
+        (metrics(9, 0.44, breakeven_win_rate=0.5, profit_factor=0.8), False, True),
+        (metrics(9, 0.55, breakeven_win_rate=0.6, profit_factor=0.9), False, False),
+        (metrics(9, 0.55, breakeven_win_rate=0.55, profit_factor=1.0), False, False),
+        # Trades that end at 0 are no losses: more won than lost, and still below break-even.
+        (metrics(9, 0.4, breakeven_win_rate=0.5, profit_factor=1.3), False, True),
+        (
+            metrics(4, 1.0, breakeven_win_rate=float("nan"), profit_factor=float("inf")),
+            True,
+            False,
+        ),
+        (NONE_WON, False, True),
+    ],
+)
+def test_a_detector_stands_in_one_list_at_most(found, top, weak):
+    lines = summary_lines([row("breakout_bullish", "traded", found=found)])
+    at = next(k for k, line in enumerate(lines) if line.startswith("  Needs improvement"))
+    listed = ["breakout_bullish" in "".join(part) for part in (lines[:at], lines[at:])]
+    assert listed == [top, weak]
+
+
+def test_the_weakest_detector_comes_first():
+    lines = summary_lines(
+        [row("a", "traded", found=LOSING), row("b", "traded", found=NONE_WON)],
+    )
+    assert [line.split()[0] for line in lines[-2:]] == ["b", "a"]
+    assert lines[-4] == "    none"
 
 
 def test_a_summary_of_nothing_is_no_division_by_zero():
