@@ -120,8 +120,14 @@ def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> Swee
     results = Results(spec.storage_root, plan.sweep_id)
     tasks = {one.detector.name: _task(spec, plan, one) for one in plan.judged}
     searchers = {name: make_searcher(task.space, spec.search) for name, task in tasks.items()}
+    damaged = [file for name in tasks for file in results.set_aside_damaged(name)]
     wanted = {name: _wanted(tasks[name], s, results) for name, s in searchers.items()}
-    notes = (*plan.notes, *_grid_notes(searchers), *relatives(plan))
+    notes = (
+        *plan.notes,
+        *(f"damaged, set aside and done again: {file}" for file in damaged),
+        *_grid_notes(searchers),
+        *relatives(plan),
+    )
     before = results.read_json()
     pending = sum(len(one.pending) for one in wanted.values())
     command = _command(spec, plan)
@@ -135,7 +141,10 @@ def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> Swee
     results.write_json(SWEEP, document(plan, "running", command, started=started))
     outcome = TuneOutcome("done", "", Tally())
     if pending:
-        outcome = _evaluate(plan, tasks, wanted, tell)
+        try:
+            outcome = _evaluate(plan, tasks, wanted, tell)
+        except KeyboardInterrupt:  # before the first block; from then on it ends by itself
+            outcome = TuneOutcome("interrupted", "interrupted", Tally())
     return _conclude(plan, results, tasks, wanted, outcome, notes, command, started, tell)
 
 
@@ -275,6 +284,8 @@ def _conclude(
     full = [(one, evaluate_full(spec, one, merged.get(one.detector.name))) for one in plan.judged]
     _record_tries(plan, merged, full)
     tables = _set_tables(spec, plan, merged)
+    if not tables:
+        return _nothing_landed(plan, results, outcome, notes, command, started)
     sets = _write_tables(plan, results, tables, merged, full)
     failed = sum(int(np.sum(np.array(t["status"].to_pylist()) == "failed")) for t in tables)
     judged = {}
@@ -307,6 +318,32 @@ def _conclude(
         outcome.tally.sets,
         (*notes, *_sample_notes(merged), *away),
         outcome.reason,
+    )
+
+
+def _nothing_landed(
+    plan: SweepPlan,
+    results: Results,
+    outcome: TuneOutcome,
+    notes: tuple[str, ...],
+    command: str,
+    started: dt.datetime,
+) -> SweepOutcome:
+    """End a sweep of which no set was finished: no tables, and `sweep.json` says why."""
+    finished_at = dt.datetime.now(dt.UTC)
+    counts = {"sets": 0, "failed": 0, "evaluated": 0}
+    about = document(
+        plan,
+        outcome.status,
+        command,
+        started=started,
+        finished=finished_at,
+        counts=counts,
+        reason=outcome.reason,
+    )
+    results.write_json(SWEEP, about)
+    return SweepOutcome(
+        plan.sweep_id, outcome.status, results.path, 0, 0, 0, notes, outcome.reason
     )
 
 

@@ -39,6 +39,7 @@ SORT_KEYS: Mapping[str, tuple[str, ...]] = {
 
 DAILY_ROWS = 65_536  # rows of one daily/part file
 _GROUP_ROWS = 4_096
+_KINDS = ("sets", "trades")  # what a block leaves
 _DIGEST_ROWS = 16_384
 
 
@@ -116,6 +117,28 @@ class Results:
     def parts(self, detector: str, kind: str = "sets") -> list[Path]:
         """Return the finished blocks of a detector, sorted by name."""
         return sorted((self.path / PARTS / kind).glob(f"{detector}-*.parquet"))
+
+    def set_aside_damaged(self, detector: str) -> list[str]:
+        """Rename finished blocks that are no readable Parquet file, so that they are done again.
+
+        Returns
+        -------
+        list of str
+            Names of the files, now with the ending `.damaged`.
+        """
+        damaged = set()
+        for kind in _KINDS:
+            for file in self.parts(detector, kind):
+                try:
+                    pq.read_metadata(file)
+                except (pa.ArrowException, OSError):
+                    damaged.add(file.name)
+        for name in damaged:  # with its trades, or its sets
+            for kind in _KINDS:
+                file = self.path / PARTS / kind / name
+                if file.exists():
+                    file.replace(file.with_name(f"{name}.damaged"))
+        return sorted(damaged)
 
     def write_part(self, name: str, table: pa.Table, kind: str = "sets") -> Path:
         """Write one block under its content's name; writing it again changes nothing."""

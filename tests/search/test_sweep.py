@@ -16,6 +16,7 @@ import pytest
 from sweep.engine.trade_table import COLUMNS
 from sweep.evidence.criteria import Thresholds
 from sweep.search import runner
+from sweep.search.plan import make_plan
 from sweep.search.runner import run_sweep
 from sweep.search.spec import (
     ExecutionSettings,
@@ -281,7 +282,26 @@ def test_a_killed_driver_loses_running_blocks_only(whole, make_spec, tmp_path):
     time.sleep(3)
     finished_blocks = len(list(parts.glob("*.parquet")))
     assert 5 <= finished_blocks < 60
+    torn = min(parts.glob("*.parquet"))
+    torn.write_bytes(torn.read_bytes()[:100])
     resumed = run_sweep(dataclasses.replace(spec, execution=ExecutionSettings(block_size=11)))
     assert resumed.status == "done"
-    assert resumed.evaluated == 120 - 2 * finished_blocks
+    assert resumed.evaluated == 120 - 2 * finished_blocks + 2
+    assert any(torn.name in note for note in resumed.notes)
     assert digest(resumed.folder) == digest(whole[1].folder)
+
+
+def test_a_sweep_of_which_nothing_landed_says_why(ray_local, make_spec):
+    spec = make_spec("blocked", search=SearchSettings(budget=4))
+    plan = make_plan(spec)
+    folder = spec.storage_root / "results" / plan.sweep_id
+    folder.mkdir(parents=True)
+    (folder / "parts").write_text("in the way")
+    outcome = run_sweep(spec)
+    assert (outcome.status, outcome.sets) == ("failed", 0)
+    assert "blocks were lost with their workers" in outcome.reason
+    about = json.loads((folder / "sweep.json").read_text())
+    assert (about["status"], about["reason"]) == ("failed", outcome.reason)
+    assert not (folder / "parameter_sets.parquet").exists()
+    (folder / "parts").unlink()
+    assert run_sweep(spec).status == "done"

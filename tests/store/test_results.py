@@ -81,6 +81,19 @@ def test_an_unfinished_part_is_no_part(results):
     assert len(results.parts("d")) == 1
 
 
+def test_a_damaged_part_is_set_aside_with_its_trades(results):
+    kept = results.write_part("d-1.parquet", part([1]))
+    lost = results.write_part("d-2.parquet", part([2]))
+    trades = results.write_part("d-2.parquet", part([2]), kind="trades")
+    lost.write_bytes(lost.read_bytes()[:50])
+    assert results.set_aside_damaged("d") == ["d-2.parquet"]
+    assert kept.exists()
+    assert not lost.exists()
+    assert not trades.exists()
+    assert lost.with_name("d-2.parquet.damaged").exists()
+    assert results.set_aside_damaged("d") == []
+
+
 def test_a_failed_write_leaves_the_old_table(results):
     results.write_table(PARAMETER_SETS, [sets([0])])
 
