@@ -31,8 +31,8 @@ def gamma_walk(minutes, sessions, settings=None, *, volume=None):
     left = (sessions.close_ns[session] - ts) / MINUTE_NS - 1.0
     today = (sessions.date[session].astype(int) % 4 > 0) & (left > 0)
     side = np.sign(close - anchor)
-    far = chance(ts, 1) < 0.05
-    level = np.where(far, -np.where(side == 0, 1.0, side) * np.inf, anchor)
+    far = (chance(ts, 1) < 0.05) & (side != 0)
+    level = np.where(far, np.copysign(np.inf, -side), anchor)
     pin = close * (1 + 0.002 * waves(ts, 53, 2))
     values = {
         "spot": close,
