@@ -13,6 +13,7 @@ from sweep.evidence.criteria import Thresholds
 from sweep.ingest.load import stored_range
 from sweep.ingest.rest import RestSettings
 from sweep.ingest.spec import BackfillSpec
+from sweep.ingest.suggest import backfill_command
 from sweep.market import timeframes
 from sweep.market.symbols import lookup
 from sweep.search.spec import (
@@ -41,8 +42,8 @@ def symbols(config: Config) -> tuple[str, ...]:
     stored = Lake(storage_root(config)).symbols()
     if not stored:
         raise ValueError(
-            f"No data found: the bar store in {storage_root(config)} is empty; fill it with "
-            "python -m jobs.backfill"
+            f"No data found: the bar store in {storage_root(config)} is empty; fill it with: "
+            f"{backfill_command(storage_root(config))}"
         )
     return tuple(stored)
 

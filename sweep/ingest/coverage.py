@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detectors.bars import Sessions
 from sweep.ingest.products import product_of
 from sweep.ingest.sources import DaySource, LocalFlatFiles
+from sweep.ingest.suggest import backfill_command
 from sweep.market.calendar import as_dates, session_index, session_minutes, session_table
 from sweep.market.symbols import lookup
 from sweep.market.timeframes import MINUTES, ordered
@@ -175,7 +176,8 @@ def coverage_report(
     if first is None or last is None:
         raise ValueError(
             f"No data found: the store in {os.fspath(storage_root)} knows nothing of "
-            f"{', '.join(names) or 'any symbol'}; fill it with python -m jobs.backfill"
+            f"{', '.join(names) or 'any symbol'}; fill it with: "
+            f"{backfill_command(storage_root, names)}"
         )
     sessions = session_table(first, last)
     if len(sessions) == 0:

@@ -16,6 +16,7 @@ from sweep.engine.symbol_data import SymbolData
 from sweep.ingest.gamma.load import load_gamma
 from sweep.ingest.holes import fill_holes, has_records, unrecorded
 from sweep.ingest.rest import RestSettings
+from sweep.ingest.suggest import backfill_command, nearest
 from sweep.market.calendar import as_dates, new_york_date, session_index, session_table
 from sweep.market.splits import Split, adjust, price_factors
 from sweep.market.symbols import Symbol, lookup
@@ -151,11 +152,11 @@ def load_market(
     if absent:
         raise ValueError("; ".join([_absent(lake, absent, first, last), *tried]))
     if faults:
-        names = ",".join(fault.partition(":")[0] for fault in faults)
+        names = [fault.partition(":")[0] for fault in faults]
         raise ValueError(
             f"bars are missing and were never looked for: {'; '.join([*faults, *tried])}. Fill "
-            f"them with: python -m jobs.backfill 'symbols=[{names}]' from={first} to={last}; or "
-            "ask for the dates that are stored"
+            f"them with: {backfill_command(storage_root, names, first, last)}; or ask for the "
+            "dates that are stored"
         )
     return Market(sessions, start, data, tuple(notes))
 
@@ -292,10 +293,11 @@ def _listed(days: Sequence[dt.date]) -> str:
 def _absent(
     lake: Lake, symbols: Sequence[str], first: dt.date | None, last: dt.date | None
 ) -> str:
-    names = ",".join(symbols)
-    dates = "".join(f" {key}={day}" for key, day in (("from", first), ("to", last)) if day)
-    stored = ", ".join(lake.symbols()) or "nothing"
+    stored = lake.symbols()
+    near = [other for name in symbols if name not in stored for other in nearest(name, stored)[:1]]
+    hint = f"; did you mean {' and '.join(dict.fromkeys(near))}?" if near else "."
     return (
-        f"no bars of {names} stored in the range; {lake.root} holds {stored}. Fill it with: "
-        f"python -m jobs.backfill 'symbols=[{names}]'{dates}"
+        f"no bars of {','.join(symbols)} stored in the range; {lake.root} holds "
+        f"{', '.join(stored) or 'nothing'}{hint} Fill it with: "
+        f"{backfill_command(lake.root, symbols, first, last)}"
     )

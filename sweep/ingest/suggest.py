@@ -1,10 +1,16 @@
-"""Nearest names for a symbol that no file holds."""
+"""What to do about bars that are not there: the nearest names, and the command that fills them."""
 
+import datetime as dt
 import difflib
+import os
+import shlex
 from collections.abc import Sequence
 
 from sweep.ingest.inflate import lines
 from sweep.ingest.sources import DaySource, SourceFile
+
+DEFAULT_ROOT = "data"
+"""`storage.root` of a command that does not name it (conf/)."""
 
 
 def tickers_in(source: DaySource, file: SourceFile) -> list[str]:
@@ -22,3 +28,18 @@ def nearest(name: str, known: Sequence[str]) -> tuple[str, ...]:
     same = [other for other in known if other.upper() == name.upper()]
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     return tuple(dict.fromkeys([*same, *close]))[:3]
+
+
+def backfill_command(
+    storage_root: str | os.PathLike[str],
+    symbols: Sequence[str] = (),
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+) -> str:
+    """Return the command that fills a store, ready for a shell; it names only what it must."""
+    parts = [f"'symbols=[{','.join(symbols)}]'"] if symbols else []
+    parts += [f"{key}={day}" for key, day in (("from", first), ("to", last)) if day]
+    root = os.fspath(storage_root)
+    if root.rstrip("/") != DEFAULT_ROOT:
+        parts.append(shlex.quote(f"storage.root={root}"))
+    return " ".join(["python -m jobs.backfill", *parts])

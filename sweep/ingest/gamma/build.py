@@ -23,6 +23,7 @@ from sweep.ingest.gamma.spec import GammaReport, GammaSpec, SessionQuality
 from sweep.ingest.inflate import BarsError
 from sweep.ingest.products import OPTIONS
 from sweep.ingest.sources import DaySource, LocalFlatFiles
+from sweep.ingest.suggest import backfill_command
 from sweep.market.calendar import as_dates, session_table
 from sweep.market.options.session import gamma_minutes
 from sweep.market.schema import TIMESTAMP
@@ -152,7 +153,7 @@ class _Underlying:
                         nothing,
                         (
                             f"{self._name} {day}: no minutes of the underlying in the bar store; "
-                            f"fill it with: python -m jobs.backfill 'symbols=[{self._name}]'"
+                            f"fill it with: {backfill_command(self._lake.root, [self._name])}"
                         ),
                     )
                     continue
