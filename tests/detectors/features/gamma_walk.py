@@ -41,7 +41,7 @@ def gamma_walk(minutes, sessions, settings=None, *, volume=None):
         "used_volume": np.full(n, 1024.0),
         "gex": dollars * (0.02 * chance(ts, 5) - 0.015),
         "zero_gamma": level,
-        "flip_count": 1.0 - far,
+        "flip_count": np.where(far, 0.0, 1.0 + np.floor(2 * chance(ts, 13))),
         "gex_slope": dollars * 0.04 * chance(ts, 6),
         "gex_0dte_frac": chance(ts, 7),
         "call_wall": close * 1.0078125,
