@@ -139,7 +139,7 @@ def _evaluate(
     symbols = tuple(data.symbol for data in own if data.symbol not in single.unjudged)
     if not symbols:
         return DetectorResult(detector.name, "not_evaluable", reason), single
-    metrics = {name: float(column[0]) for name, column in single.block.metrics.items()}
+    metrics = {name: column[0].item() for name, column in single.block.metrics.items()}
     status: Status = "traded" if metrics["trades"] else "no_signal"
     sessions = int(axis.max(initial=-1)) + 1
     return DetectorResult(detector.name, status, reason, symbols, sessions, metrics), single

@@ -69,7 +69,7 @@ class DetectorResult:
     sessions
         Evaluable sessions.
     metrics
-        name -> value (`sweep.engine.metrics`), empty unless evaluated.
+        name -> value (`sweep.engine.metrics`), counts as int; empty unless evaluated.
     """
 
     detector: str

@@ -126,7 +126,7 @@ def _about(
 
 
 def _metrics(full: FullSets, name: str) -> dict[str, float | None]:
-    found = {key: float(column[0]) for key, column in full.results[name].block.metrics.items()}
+    found = {key: column[0].item() for key, column in full.results[name].block.metrics.items()}
     return {key: value if math.isfinite(value) else None for key, value in found.items()}
 
 

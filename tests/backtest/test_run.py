@@ -63,7 +63,12 @@ def test_the_files_tell_the_same(report):
     trades = pq.read_table(folder / "trades.parquet").to_pandas()
     assert [row["detector"] for row in told["results"]] == [r["detector"] for r in rows]
     first = told["results"][0]
-    assert first["trades"] == len(trades) == int(float(rows[0]["trades"]))
+    assert first["trades"] == len(trades) == int(rows[0]["trades"])
+    counts = ["trades", "active_days", *(name for name in first if name.startswith("exits_"))]
+    assert len(counts) > 4
+    for name in counts:
+        assert type(first[name]) is int
+        assert rows[0][name] == str(first[name])
     assert first["expectancy_r"] == pytest.approx(trades.r_net.mean())
     assert first["win_rate"] == pytest.approx((trades.r_net > 0).mean())
     assert (trades.signal_ts <= trades.entry_ts).all()
