@@ -201,9 +201,7 @@ def choice_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, 
             ratio,
             f"< {limits.peak_ratio_max:g}",
             ratio is not None and ratio < limits.peak_ratio_max,
-            "Neither the chosen set nor its neighbours earn."
-            if ratio is None
-            else f"The chosen set shows {ratio:.2f} times what its neighbours do.",
+            _plateau_sentence(ratio),
         ),
         Criterion(
             "range_edge",
@@ -227,3 +225,11 @@ def choice_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, 
             ),
         ),
     )
+
+
+def _plateau_sentence(ratio: float | None) -> str:
+    if ratio is None:
+        return "Neither the chosen set nor its neighbours earn."
+    if math.isinf(ratio):
+        return "The chosen set earns, its neighbours do not."
+    return f"The chosen set shows {ratio:.2f} times what its neighbours do."

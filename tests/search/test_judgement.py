@@ -75,10 +75,18 @@ def test_the_spa_p_value_is_adjusted_for_the_detectors_of_the_sweep(edge):
     one = dataclasses.replace(edge, matrix=dataclasses.replace(edge.matrix, spa=spa), final=None)
     assert judge_one(one).judgement.verdict == "holds"
     untested = measure(Case(5, 5, [], 320))
-    found = judge_sweep({"a": one, "b": untested, "c": untested}, Thresholds())
+    weaker = dataclasses.replace(
+        one,
+        matrix=dataclasses.replace(
+            one.matrix, spa=dataclasses.replace(one.matrix.spa, p_consistent=0.03)
+        ),
+    )
+    found = judge_sweep({"a": one, "b": weaker, "c": untested}, Thresholds())
+    # Holm: 3 x 0.02, then at least that; shares of false findings would give 0.045.
     assert found["a"].spa_adjusted == pytest.approx(0.06)
+    assert found["b"].spa_adjusted == pytest.approx(0.06)
     assert missed(found["a"]) == {"beats_luck"}
-    assert found["b"].spa_adjusted is None
+    assert found["c"].spa_adjusted is None
 
 
 def test_thresholds_and_reservations_decide(edge):
@@ -204,3 +212,4 @@ def test_evidence_is_json_without_infinities_and_does_not_depend_on_the_parts(ed
     )
     assert missed(endless) == {"plateau"}
     assert describe(endless)["plateau"]["peak_ratio"] is None
+    assert "its neighbours do not" in endless.judgement.summary
