@@ -106,17 +106,8 @@ def load_market(
     known = [lookup(name) for name in symbols]
     asked = asked or (first, last)
     first, last = _range(lake, known, first, last)
-    wanted = session_table(first, last)
-    if len(wanted) == 0:
-        raise ValueError(f"no exchange session from {first} to {last}; choose a longer range")
-    before = max(warm_up_sessions(minutes) for minutes in bar_minutes)
-    early = session_table(first - dt.timedelta(days=2 * before + 10), last)
-    begin = len(early) - len(wanted)
-    keep = slice(max(begin - before, 0), None)
-    sessions = Sessions(
-        early.date[keep], early.open_ns[keep], early.close_ns[keep], early.full_length[keep]
-    )
-    start = len(sessions) - len(wanted)
+    sessions, start = _with_warm_up(first, last, bar_minutes)
+    wanted = as_dates(sessions)[start:]
     if splits is None:
         named = {symbol.name for symbol in known} | {symbol.proxy for symbol in known}
         splits = SplitStore(storage_root).read(name for name in named if name is not None)
@@ -134,7 +125,7 @@ def load_market(
             absent.append(symbol.name)
             continue
         left = unrecorded(storage_root, symbol.name, missing) if symbol.name in holes else ()
-        gap = _gap(left, missing, as_dates(wanted), asked)
+        gap = _gap(left, missing, wanted, asked)
         if gap:
             faults.append(f"{symbol.name}: {len(gap)} sessions ({_listed(gap)})")
             continue
@@ -159,6 +150,23 @@ def load_market(
             "dates that are stored"
         )
     return Market(sessions, start, data, tuple(notes))
+
+
+def _with_warm_up(
+    first: dt.date, last: dt.date, bar_minutes: Collection[int]
+) -> tuple[Sessions, int]:
+    """Return the sessions of a range after those that warm up, and the index of its first one."""
+    wanted = session_table(first, last)
+    if len(wanted) == 0:
+        raise ValueError(f"no exchange session from {first} to {last}; choose a longer range")
+    before = max(warm_up_sessions(minutes) for minutes in bar_minutes)
+    early = session_table(first - dt.timedelta(days=2 * before + 10), last)
+    begin = len(early) - len(wanted)
+    keep = slice(max(begin - before, 0), None)
+    sessions = Sessions(
+        early.date[keep], early.open_ns[keep], early.close_ns[keep], early.full_length[keep]
+    )
+    return sessions, len(sessions) - len(wanted)
 
 
 def _symbol_data(
