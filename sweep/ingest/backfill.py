@@ -34,7 +34,7 @@ from sweep.ingest.rest_fill import (
     unbuilt_months,
 )
 from sweep.ingest.s3_files import S3FlatFiles, clean_cache
-from sweep.ingest.sources import DaySource, LocalFlatFiles, SourceFile
+from sweep.ingest.sources import DaySource, LocalFlatFiles, SourceFile, apart_from
 from sweep.ingest.spec import BackfillReport, BackfillSpec, Failure
 from sweep.ingest.stage import Staged, read_manifest, stage_day
 from sweep.ingest.suggest import nearest, tickers_in
@@ -273,7 +273,8 @@ def _stage_days(
         for day in outcomes:
             done += 1
             if day.result is None:
-                tally.failures.append(Failure(source.describe(day.task[0].key), day.error or ""))
+                place = source.describe(day.task[0].key)
+                tally.failures.append(Failure(place, apart_from(place, day.error or "")))
             elif day.result.fresh:
                 tally.add_file(day.result, names)
             size = tally.bytes_read if arrived is None else arrived

@@ -18,7 +18,7 @@ from sweep.ingest.products import Product, product_of
 from sweep.ingest.publication import due, utc_now
 from sweep.ingest.rest import API_KEY, RestClient, RestSettings
 from sweep.ingest.rest_fill import fill_by_rest
-from sweep.ingest.sources import SourceFile
+from sweep.ingest.sources import SourceFile, apart_from
 from sweep.ingest.stage import read_manifest, stage_day
 from sweep.ingest.tally import Tally
 from sweep.market.symbols import lookup
@@ -147,7 +147,8 @@ def _from_files(
         try:
             stage_day(cache, file, (symbol,), root)
         except (OSError, ValueError) as error:
-            notes.append(f"{cache.describe(file.key)}: {error}")
+            place = cache.describe(file.key)
+            notes.append(f"{place}: {apart_from(place, str(error))}")
         else:
             by_month[f"{day:%Y-%m}"].append((day, file))
     filled: set[dt.date] = set()

@@ -21,6 +21,8 @@ SLACK = 16
 _RATIO, _RATIO_FROM = 100, 64 << 20
 _LARGEST = 32 << 30
 
+_MAGIC = b"\x1f\x8b"  # how every gzip member begins
+
 _ISAL: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]
 _BROKEN = (EOFError, gzip.BadGzipFile, _ISAL)
 
@@ -49,7 +51,7 @@ def lines(stream: BinaryIO, label: str) -> Iterator[memoryview]:
     Raises
     ------
     BarsError
-        If the stream is truncated, damaged, inflates beyond all reason or holds no lines.
+        If the stream is no gzip, truncated, damaged, or inflates beyond all reason.
     """
     buffer = bytearray(LONGEST_LINE + BLOCK + SLACK)
     whole = memoryview(buffer)
@@ -59,6 +61,7 @@ def lines(stream: BinaryIO, label: str) -> Iterator[memoryview]:
             try:
                 count = inflated.readinto(whole[carry : carry + BLOCK])
             except _BROKEN as error:
+                _check_gzip(stream, label, error)
                 raise BarsError(
                     f"{label}: truncated or damaged gzip after {total:,} bytes of text ({error}); "
                     "nothing of this day was kept; fetch the file again"
@@ -82,6 +85,17 @@ def lines(stream: BinaryIO, label: str) -> Iterator[memoryview]:
     if carry:
         buffer[carry] = ord("\n")
         yield whole[: carry + 1]
+
+
+def _check_gzip(stream: BinaryIO, label: str, error: Exception) -> None:
+    """Refuse text and the like by name, in place of a word about damage."""
+    stream.seek(0)
+    head = stream.read(16)
+    if not _MAGIC.startswith(head[: len(_MAGIC)]):
+        raise BarsError(
+            f"{label}: no gzip file, it begins with {head!r}; day files are compressed: fetch it "
+            "again, or gzip it"
+        ) from error
 
 
 def _check_size(total: int, taken: int, label: str) -> None:

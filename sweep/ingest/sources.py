@@ -37,6 +37,11 @@ class SourceFile:
     size: int
 
 
+def apart_from(place: str, error: str) -> str:
+    """Return the text of an error about a file without the file, which the line names already."""
+    return error.removeprefix(place).removeprefix(":").strip().removesuffix(f": '{place}'")
+
+
 class DaySource(Protocol):
     """What the ingest asks of a source of day files; picklable."""
 

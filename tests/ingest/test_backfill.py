@@ -194,6 +194,8 @@ def test_one_bad_day_does_not_stop_the_others(order, lake, market, tmp_path):
     assert [str(DAYS[1]) in f.what for f in report.failures] == [True, False]
     assert "truncated or damaged gzip" in report.failures[0].error
     assert "a header and no rows" in report.failures[1].error
+    named = [line for line in report.lines() if f"{DAYS[1]}.csv.gz" in line]
+    assert [line.count(f"{DAYS[1]}.csv.gz") for line in named] == [1]
     assert len(lake.read("SPY", "1m")) == 240
     assert DAYS[1] not in states(tmp_path, "SPY")
     put(market, DAYS[1], None, raw=good)

@@ -254,8 +254,20 @@ def test_damage_is_an_error():
     raw[-6] ^= 0xFF
     with pytest.raises(BarsError, match="truncated or damaged gzip"):
         read(None, raw=bytes(raw))
+
+
+@pytest.mark.parametrize("text", [b"<html>no such file</html>", b"ticker,volume\nSPY,1\n", b"t"])
+def test_a_file_that_is_no_gzip_is_called_so(text):
+    with pytest.raises(BarsError, match="no gzip file, it begins with") as no:
+        read(None, raw=text)
+    assert repr(text[:16]) in str(no.value)
+    assert "truncated" not in str(no.value)
+
+
+def test_text_behind_a_gzip_member_is_damage():
+    raw = compress([STOCK_HEADER, *minute_lines("SPY", DAY, 50)])
     with pytest.raises(BarsError, match="truncated or damaged gzip"):
-        read(None, raw=b"<html>no such file</html>")
+        read(None, raw=raw + b"and so on, and so on")
 
 
 def test_a_header_alone_is_an_error_and_nothing_at_all_too():
