@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.parameters import relation_faults, space_faults
-from jobs.rules import Date
+from jobs.rules import Date, Number
 
 
 def cross_faults(config: Mapping[str, Any]) -> Iterator[str]:
@@ -17,11 +17,25 @@ def cross_faults(config: Mapping[str, Any]) -> Iterator[str]:
         yield "source=rest: needs to know how far back; give days=90 or from=2025-01-31"
     if config.get("store", {}).get("kind") == "postgres" and not os.environ.get("DATABASE_URL"):
         yield "store=postgres: the environment variable DATABASE_URL is not set; it has the server"
+    yield from _feature_faults(config.get("features", {}))
     for name, values in config.get("params", {}).items():
         yield from relation_faults(name, values)
     yield from _search_faults(config.get("search", {}))
     if "space" in config:
         yield from space_faults(config)
+
+
+def _feature_faults(features: Mapping[str, Any]) -> Iterator[str]:
+    least, most = (features.get(f"baseline_{name}") for name in ("min_sessions", "sessions"))
+    counts = Number(1, integer=True)
+    if least is None or most is None or counts.fault(least) or counts.fault(most):
+        return
+    if least > most:
+        yield (
+            f"features.baseline_min_sessions={least}, features.baseline_sessions={most}: "
+            "baseline_min_sessions must be <= baseline_sessions; lower the first or raise the "
+            "second"
+        )
 
 
 def _search_faults(search: Mapping[str, Any]) -> Iterator[str]:

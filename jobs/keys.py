@@ -16,6 +16,7 @@ from jobs.rules import (
     Text,
     Texts,
     Timeframes,
+    shown,
 )
 
 MINUTE_NAMES = ("1m", "5m", "15m", "30m", "1h")
@@ -147,20 +148,40 @@ class _Spans:
             one = Number(1, integer=True)
             if all(one.fault(item) is None for item in value):
                 return None
-        return f"must be a list of {self.length} whole numbers of bars"
+        return f"must be a list of {self.length} whole numbers of 1 or more bars"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Preset:
+    """A rule whose faults name the default, which is the remedy where a value has no meaning."""
+
+    rule: Rule
+    default: object
+
+    def fault(self, value: object) -> str | None:
+        text = self.rule.fault(value)
+        return None if text is None else f"{text}; the default is {shown(self.default)}"
 
 
 def _feature_rule(name: str) -> Rule | None:
-    from detectors.features.settings import BASELINES, FeatureSettings  # noqa: PLC0415 - slow
+    from detectors.features.settings import (  # noqa: PLC0415 - slow
+        BASELINES,
+        FeatureSettings,
+        least_count,
+    )
 
     kinds = typing.get_type_hints(FeatureSettings)
     if name not in kinds or name == "options":
         return None
+    rule: Rule = Number(0)
     if name == "rel_volume_baseline":
-        return Choice(BASELINES)
-    if name == "ema_bars":
-        return _Spans(len(FeatureSettings.ema_bars))
-    return Number(0, integer=kinds[name] is int)
+        rule = Choice(BASELINES)
+    elif name == "ema_bars":
+        rule = _Spans(len(FeatureSettings.ema_bars))
+    elif kinds[name] is int:
+        unit = name.rpartition("_")[2].replace("period", "bars")
+        rule = Number(least_count(name), unit=unit, integer=True)
+    return _Preset(rule, getattr(FeatureSettings, name))
 
 
 def _option_rule(name: str) -> Rule | None:

@@ -19,7 +19,7 @@ from jobs.compose import Composer
 from jobs.consistency import cross_faults
 from jobs.keys import rule_of
 from jobs.parameters import section_faults
-from jobs.rules import nearest
+from jobs.rules import nearest, shown
 
 
 class Refused(Exception):  # noqa: N818 - the command line was refused, nothing broke
@@ -207,7 +207,7 @@ def _value_faults(config: Mapping[str, Any], given: Mapping[str, str]) -> list[s
         rule = rule_of(name, config)
         text = "unknown key" if rule is None else rule.fault(value)
         if text is not None:
-            faults.append(f"{given.get(name, f'{name}={_shown(value)}')}: {text}")
+            faults.append(f"{given.get(name, f'{name}={shown(value)}')}: {text}")
     return faults + list(cross_faults(config))
 
 
@@ -229,14 +229,3 @@ def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {str(_plain(key)): _plain(item) for key, item in value.items()}
     return value
-
-
-def _shown(value: object) -> str:
-    """Return a value in the form of an override."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{','.join(_shown(item) for item in value)}]"
-    return str(value)

@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import difflib
 import math
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -19,9 +20,25 @@ class Rule(Protocol):
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return `; did you mean ...?` with the known name closest to `name`, empty if none is."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    """Return `; did you mean ...?` with the known name closest to `name`, empty if none is.
+
+    A number is no misprint of another: 10m is not close to 1m.
+    """
+    digits = re.findall(r"\d+", name)
+    others = [other for other in known if re.findall(r"\d+", other) in ([], digits)]
+    found = difflib.get_close_matches(name, others, n=1, cutoff=cutoff)
     return f"; did you mean {found[0]}?" if found else ""
+
+
+def shown(value: object) -> str:
+    """Return a value in the form of an override."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{','.join(shown(item) for item in value)}]"
+    return str(value)
 
 
 def _plain(number: float) -> str:
@@ -77,6 +94,8 @@ class Choice:
         """Refuse everything that is not one of the words."""
         if value in self.values or (value is None and self.nullable):
             return None
+        if len(self.values) == 1 and not self.nullable:
+            return f"must be {self.values[0]}"
         words = ", ".join(self.values) + (", null" if self.nullable else "")
         return f"must be one of {words}{nearest(str(value), self.values)}"
 

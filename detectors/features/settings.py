@@ -9,6 +9,11 @@ Baseline = Literal["slot", "trailing"]
 BASELINES: tuple[Baseline, ...] = ("slot", "trailing")
 
 
+def least_count(name: str) -> int:
+    """Return the least legal value of a setting that counts; only gaps may be 0."""
+    return 0 if name == "max_gap_sessions" else 1
+
+
 @dataclasses.dataclass(frozen=True)
 class FeatureSettings:
     """How features are computed (DETECTORS.md 3.7); the defaults are those of the specification.
@@ -88,14 +93,12 @@ class FeatureSettings:
         counts = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.type is int and field.name != "max_gap_sessions"
+            if field.type is int
         }
         counts |= {f"ema_bars[{place}]": span for place, span in enumerate(self.ema_bars)}
         for name, count in counts.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
-        if self.max_gap_sessions < 0:
-            raise ValueError(f"max_gap_sessions must not be negative, got {self.max_gap_sessions}")
+            if count < least_count(name):
+                raise ValueError(f"{name} must be at least {least_count(name)}, got {count}")
         if self.baseline_min_sessions > self.baseline_sessions:
             raise ValueError(
                 "baseline_min_sessions must not exceed baseline_sessions, "

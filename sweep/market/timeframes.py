@@ -14,12 +14,13 @@ def normalise(text: str) -> str:
     Raises
     ------
     ValueError
-        If the name is unknown; the text names the known ones and the nearest.
+        If the name is unknown; the text names the known ones and the nearest of the same number.
     """
     name = _SAME.get(text, text)
     if name in MINUTES:
         return name
-    near = difflib.get_close_matches(str(text), [*MINUTES, *_SAME], n=1, cutoff=0.5)
+    same = [known for known in (*MINUTES, *_SAME) if _number(known) == _number(text)]
+    near = difflib.get_close_matches(text, same, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise ValueError(f"unknown timeframe {text!r}, known: {', '.join(MINUTES)} (60m = 1h){hint}")
 
@@ -27,3 +28,8 @@ def normalise(text: str) -> str:
 def ordered(names: "tuple[str, ...] | list[str]") -> tuple[str, ...]:
     """Return normalised timeframes without repeats, finest first."""
     return tuple(sorted({normalise(name) for name in names}, key=MINUTES.__getitem__))
+
+
+def _number(name: str) -> str:
+    """Return the digits of a name: 7m is no misprint of 5m, 15min one of 15m."""
+    return "".join(filter(str.isdigit, name))

@@ -79,7 +79,7 @@ FAULTS = {
         "sweep.max_failure_rate=nan": "must be a number from 0 to 1",
         "results.trades=al": "did you mean all?",
         "asset_class_override=INDX": "did you mean INDEX?",
-        "features.ema_bars=[9,21]": "a list of 4 whole numbers",
+        "features.ema_bars=[9,21]": "a list of 4 whole numbers of 1 or more bars; the default",
         "features.rsi_period=1.5": "must be a whole number",
         "features.rsi_perod=3": "did you mean features.rsi_period?",
         "costs.notional_usd=0": "must be a number above 0 USD",
@@ -123,6 +123,42 @@ def test_every_fault_is_named_with_its_remedy(job):
         key = argument.partition("=")[0].lstrip("+~")
         assert [fault for fault in found if key in fault and text in fault], (argument, found)
     assert len(found) == len(FAULTS[job])
+
+
+def test_features_that_nothing_could_be_computed_with_are_refused_at_once():
+    legal, gaps = (f"must be a whole number of {least} or more" for least in (1, 0))
+    spans = "must be a list of 4 whole numbers of 1 or more bars"
+    assert faults(
+        "backtest",
+        "features.rsi_period=0",
+        "features.ema_bars=[1,2]",
+        "features.atr_period=-3",
+        "features.baseline_sessions=0",
+        "features.max_gap_sessions=-1",
+        "features.rel_volume_baseline=daily",
+        "features.gap_suspect_frac=-1",
+    ) == [
+        "features.rel_volume_baseline=daily: must be one of slot, trailing; the default is slot",
+        f"features.baseline_sessions=0: {legal} sessions; the default is 20",
+        f"features.rsi_period=0: {legal} bars; the default is 14",
+        f"features.atr_period=-3: {legal} bars; the default is 14",
+        f"features.ema_bars=[1,2]: {spans}; the default is [9,21,50,200]",
+        f"features.max_gap_sessions=-1: {gaps} sessions; the default is 3",
+        "features.gap_suspect_frac=-1: must be a number of 0 or more; the default is 0.35",
+    ]
+    fault = only_fault("sweep", "features.baseline_sessions=4")
+    assert fault.startswith("features.baseline_min_sessions=5, features.baseline_sessions=4: ")
+    assert checked("sweep", ["features.max_gap_sessions=0"]) == ["features.max_gap_sessions=0"]
+
+
+def test_what_is_not_close_is_not_suggested():
+    (fault,) = (text for text in faults("backfill", "timeframes=[7m]") if "7m" in text)
+    assert fault == (
+        "timeframes=[7m]: unknown timeframe '7m', known: 1m, 5m, 15m, 30m, 1h, 4h, 1d (60m = 1h)"
+    )
+    fault = only_fault("backtest", "bars.signal_timeframe=10m")
+    assert fault.endswith("must be one of 1m, 5m, 15m, 30m, 1h, 60m, null")
+    assert only_fault("database", "action=downgrade") == "action=downgrade: must be upgrade"
 
 
 def test_a_folder_of_options_must_exist():

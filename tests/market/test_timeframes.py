@@ -12,3 +12,9 @@ def test_names_and_the_alias():
 def test_unknown_names_the_known_and_the_nearest():
     with pytest.raises(ValueError, match=r"'15min', known: 1m, 5m.*did you mean 15m"):
         normalise("15min")
+
+
+@pytest.mark.parametrize("name", ["7m", "10m", "3h"])
+def test_another_number_is_no_misprint(name):
+    with pytest.raises(ValueError, match=r"known: 1m, .*, 1d \(60m = 1h\)$"):
+        normalise(name)

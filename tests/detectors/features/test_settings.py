@@ -21,7 +21,7 @@ def test_defaults_are_those_of_the_specification():
         ({"trailing_bars": -1}, "trailing_bars must be at least 1, got -1"),
         ({"ema_bars": (9, 21, 50)}, "four spans, got"),
         ({"ema_bars": (9, 0, 50, 200)}, r"ema_bars\[1\] must be at least 1, got 0"),
-        ({"max_gap_sessions": -1}, "must not be negative, got -1"),
+        ({"max_gap_sessions": -1}, "max_gap_sessions must be at least 0, got -1"),
         ({"baseline_min_sessions": 21}, "got 21 > 20"),
     ],
 )
