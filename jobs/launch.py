@@ -7,7 +7,7 @@ import logging
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -66,7 +66,7 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
         _refuse(job, str(error).splitlines())
     except OSError as error:
         _log.debug("where it failed", exc_info=True)
-        _log.error("%s; check storage.root, source.root and their permissions", error)
+        _log.error("%s%s", error, _remedy(str(error), plain))
         _leave(job, FAILED, "failed")
     except (StoreTerminal, StoreTransient) as error:
         _log.debug("where it failed", exc_info=True)
@@ -82,6 +82,19 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
 def command() -> str:
     """Return the command line of this process, as it can be typed again."""
     return shlex.join(sys.orig_argv)
+
+
+def _remedy(text: str, config: Mapping[str, Any]) -> str:
+    """Return what to check after a failure of the file system, empty where the text says it."""
+    roots = [
+        f"{section}.root"
+        for section in ("storage", "source")
+        if config.get(section, {}).get("root") is not None
+    ]
+    if not roots or any(root in text for root in roots):
+        return ""
+    whose = "its" if len(roots) == 1 else "their"
+    return f"; check {' and '.join(roots)} and {whose} permissions"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001

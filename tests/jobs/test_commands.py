@@ -86,7 +86,18 @@ def test_a_root_that_cannot_be_written_is_named_with_a_remedy(tmp_path):
     done = job("sample", "source.root=file/below", "sample.sessions=1", folder=tmp_path)
     assert done.returncode == 1
     assert "file/below" in done.stdout
-    assert "check storage.root, source.root and their permissions" in done.stdout
+    assert "; check source.root and its permissions" in done.stdout
+    assert "storage.root" not in done.stdout
+
+
+def test_a_store_that_cannot_be_written_is_named_once_with_one_remedy(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "flat" / "us_stocks_sip").mkdir(parents=True)
+    roots = ["source.root=flat", "storage.root=file/below"]
+    done = job("backfill", *roots, "symbols=[SPY]", "days=3", "to=2024-01-05", folder=tmp_path)
+    assert done.returncode == 1
+    assert "cannot write storage.root file/below" in done.stdout
+    assert done.stdout.count("storage.root") == done.stdout.count("permissions") == 1
 
 
 def test_an_empty_store_is_no_data_found_with_the_command_that_fills_it(tmp_path):
