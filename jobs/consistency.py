@@ -25,6 +25,13 @@ def cross_faults(config: Mapping[str, Any]) -> Iterator[str]:
         yield from space_faults(config)
 
 
+def absent_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what has to be given to run, though not to look at the configuration."""
+    source = config.get("source", {})
+    if source.get("kind") in ("flatfiles", "hybrid") and source.get("root") is None:
+        yield "source.root=null: must be the folder that holds us_stocks_sip/ and us_indices/"
+
+
 def _feature_faults(features: Mapping[str, Any]) -> Iterator[str]:
     least, most = (features.get(f"baseline_{name}") for name in ("min_sessions", "sessions"))
     counts = Number(1, integer=True)
@@ -68,10 +75,7 @@ def _date_faults(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _root_faults(config: Mapping[str, Any]) -> Iterator[str]:
-    """Ask for a source; refuse relative roots in a Ray job, which throws its folder away."""
-    source = config.get("source", {})
-    if source.get("kind") in ("flatfiles", "hybrid") and source.get("root") is None:
-        yield "source.root=null: must be the folder that holds us_stocks_sip/ and us_indices/"
+    """Refuse relative roots in a Ray job, which throws its folder away."""
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
         return
     for section in ("storage", "source"):

@@ -16,7 +16,7 @@ from hydra.errors import HydraException
 
 from jobs import credentials, tickers
 from jobs.compose import Composer
-from jobs.consistency import cross_faults
+from jobs.consistency import absent_faults, cross_faults
 from jobs.keys import rule_of
 from jobs.parameters import section_faults
 from jobs.rules import nearest, shown
@@ -79,6 +79,8 @@ def checked(job: str, arguments: Sequence[str]) -> list[str]:
         except HydraException as error:
             raise Refused([*faults, *str(error).splitlines()[:1]]) from error
     faults += _value_faults(config, {request.key: request.given for request in requests})
+    if not flags.cfg:
+        faults += absent_faults(config)
     if faults:
         raise Refused(faults)
     replaced = {request.given: request.text for request in requests}
