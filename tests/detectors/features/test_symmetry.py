@@ -99,30 +99,28 @@ def identical(left, right):
     return np.array_equal(left, right, equal_nan=True)
 
 
-OPTIONS = set(
-    [
-        "gex",
-        "gex_norm",
-        "zero_gamma",
-        "flip_count",
-        "gex_slope_norm",
-        "gex_0dte_frac",
-        "call_wall",
-        "put_wall",
-        "max_gamma_strike",
-        "max_pain",
-        "pin_strike",
-        "pin_oi_frac",
-        "pin_gex_norm",
-        "minutes_to_expiry",
-        "is_0dte",
-        "call_volume_frac",
-        "opt_volume_surge",
-        "opt_priced_frac",
-        "opt_null_frac",
-        "opt_age_minutes",
-    ]
-)
+OPTIONS = {
+    "gex",
+    "gex_norm",
+    "zero_gamma",
+    "flip_count",
+    "gex_slope_norm",
+    "gex_0dte_frac",
+    "call_wall",
+    "put_wall",
+    "max_gamma_strike",
+    "max_pain",
+    "pin_strike",
+    "pin_oi_frac",
+    "pin_gex_norm",
+    "minutes_to_expiry",
+    "is_0dte",
+    "call_volume_frac",
+    "opt_volume_surge",
+    "opt_priced_frac",
+    "opt_null_frac",
+    "opt_age_minutes",
+}
 
 
 @pytest.mark.parametrize("asset_class", ["ETF", "INDEX"])
