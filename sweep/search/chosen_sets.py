@@ -13,12 +13,12 @@ from detectors.contract import Detector
 from sweep.engine.sets import ParameterSets, all_parameters
 from sweep.engine.single_set import SingleResult, evaluate_single
 from sweep.engine.trade_table import trade_columns
-from sweep.search.evaluation import TRADES as TRADE_SCHEMA
 from sweep.search.identity import set_ids, set_keys
 from sweep.search.merge import Merged
 from sweep.search.plan import DetectorPlan, SweepPlan
 from sweep.search.spec import SweepSpec
 from sweep.store.results import FUNNEL, SORT_KEYS, TRADES, Results
+from sweep.store.tables import TRADE_ROWS
 
 FUNNEL_SCHEMA = pa.schema(
     [
@@ -95,7 +95,7 @@ def write_trades(
     def pieces() -> Iterator[pa.Table]:
         for plan, sets in full:
             found = [
-                pa.table(trade_columns(plan.detector.name, recorded, [name]), schema=TRADE_SCHEMA)
+                pa.table(trade_columns(plan.detector.name, recorded, [name]), schema=TRADE_ROWS)
                 for name, result in sets.results.items()
                 for recorded in result.block.trades
             ]
@@ -110,7 +110,7 @@ def write_trades(
             keys = [(key, "ascending") for key in SORT_KEYS[TRADES]]
             yield _distinct(table.sort_by(keys))
 
-    results.write_table(TRADES, pieces(), TRADE_SCHEMA)
+    results.write_table(TRADES, pieces(), TRADE_ROWS)
 
 
 def _distinct(table: pa.Table) -> pa.Table:

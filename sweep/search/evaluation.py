@@ -29,6 +29,7 @@ from sweep.search.objective import (
 from sweep.search.searchers import PoolSearcher, make_searcher
 from sweep.search.spaces import Space, invalid_reasons
 from sweep.search.spec import SearchSettings
+from sweep.store.tables import TRADE_ROWS
 
 Ranges = Sequence[Sequence[int]]
 Evaluate = Callable[..., BlockResult]
@@ -241,33 +242,7 @@ def _all_trades(
         result = evaluate_block(task.detector, tables, sets.take(rows), trades=True)
         ids = set_ids(keys[rows])
         found += [
-            pa.table(trade_columns(task.detector.name, one, ids), schema=TRADES)
+            pa.table(trade_columns(task.detector.name, one, ids), schema=TRADE_ROWS)
             for one in result.trades
         ]
     return pa.concat_tables(found) if found else None
-
-
-_INSTANT = pa.timestamp("ns", tz="UTC")
-TRADES = pa.schema(
-    [
-        ("set_id", pa.string()),
-        ("detector", pa.string()),
-        ("symbol", pa.string()),
-        ("side", pa.int8()),
-        ("signal_ts", _INSTANT),
-        ("entry_ts", _INSTANT),
-        ("entry_price", pa.float64()),
-        ("stop", pa.float64()),
-        ("target", pa.float64()),
-        ("exit_ts", _INSTANT),
-        ("exit_price", pa.float64()),
-        ("exit_reason", pa.string()),
-        ("quantity", pa.float64()),
-        ("r_gross", pa.float64()),
-        ("r_net", pa.float64()),
-        ("score", pa.float64()),
-        ("ambiguous", pa.bool_()),
-        ("bars_held", pa.int64()),
-    ]
-)
-"""`trades.parquet` (DESIGN.md 5)."""
