@@ -26,17 +26,11 @@ def _application(config: DictConfig) -> None:
 def _run(config: dict[str, Any]) -> int:
     from jobs import settings  # noqa: PLC0415 - slow
     from sweep.backtest.run import run_backtest  # noqa: PLC0415 - slow
-    from sweep.backtest.spec import BacktestSpec  # noqa: PLC0415 - slow
     from sweep.report.console import show_backtest  # noqa: PLC0415 - slow
     from sweep.report.progress import Reporter  # noqa: PLC0415 - slow
 
-    spec = BacktestSpec(
-        detectors=settings.detectors(config),
-        **settings.market(config),
-        **settings.judgement(config),
-    )
     with Reporter() as reporter:
-        report = run_backtest(spec, on_progress=reporter.update)
+        report = run_backtest(settings.backtest(config), on_progress=reporter.update)
     for note in report.notes:
         _log.info(note)
     results = [dataclasses.asdict(result) for result in report.results]

@@ -8,6 +8,7 @@ from typing import Any
 from detectors.features.option_settings import OptionSettings
 from detectors.features.settings import FeatureSettings
 from detectors.registry import DETECTORS, NAMES
+from sweep.backtest.spec import BacktestSpec
 from sweep.engine.settings import Costs, FillSettings
 from sweep.evidence.criteria import Thresholds
 from sweep.ingest.load import stored_range
@@ -147,8 +148,8 @@ def backfill(config: Config) -> BackfillSpec:
     )
 
 
-def market(config: Config) -> dict[str, Any]:
-    """Return the settings that say which bars are read."""
+def run(config: Config) -> dict[str, Any]:
+    """Return what a backtest and a sweep share: the fields of `RunSpec` save the detectors."""
     names = symbols(config)
     first, last = dates(config, names)
     return {
@@ -156,20 +157,19 @@ def market(config: Config) -> dict[str, Any]:
         "symbols": names,
         "first": first,
         "last": last,
-        "asset_class_override": config["asset_class_override"],
-    }
-
-
-def judgement(config: Config) -> dict[str, Any]:
-    """Return the settings that decide what a signal and a trade are worth."""
-    return {
         "signal_minutes": signal_minutes(config),
         "features": features(config),
         "fills": fills(config),
         "costs": costs(config),
         "parameters": {name: dict(values) for name, values in config["params"].items()},
+        "asset_class_override": config["asset_class_override"],
         "config": config,
     }
+
+
+def backtest(config: Config) -> BacktestSpec:
+    """Return what a backtest is asked to do; what is not built is listed by it."""
+    return BacktestSpec(detectors=detectors(config), **run(config))
 
 
 def sweep(config: Config) -> SweepSpec:
@@ -186,6 +186,5 @@ def sweep(config: Config) -> SweepSpec:
         results=ResultSettings(**config["results"]),
         verdict=Thresholds(**config["verdict"]),
         store=config["store"]["kind"],
-        **market(config),
-        **judgement(config),
+        **run(config),
     )

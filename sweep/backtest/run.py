@@ -24,7 +24,6 @@ from sweep.engine.single_set import SingleResult, evaluate_single
 from sweep.engine.trade_table import trade_columns
 from sweep.ingest.load import Market, load_market
 from sweep.market.calendar import as_dates
-from sweep.market.symbols import lookup
 from sweep.store.results import FUNNEL, TRADES, Results
 from sweep.store.tables import FUNNEL_ROWS, TRADE_ROWS, funnel_table
 
@@ -56,7 +55,7 @@ def run_backtest(spec: BacktestSpec, on_progress: OnProgress | None = None) -> B
     """
     detectors = [get(name) for name in spec.detectors if name in DETECTORS]
     _refuse_values(spec, detectors)
-    lengths = {spec.signal_minutes or detector.signal_minutes for detector in detectors}
+    lengths = {spec.minutes_of(detector) for detector in detectors}
     report = on_progress or (lambda _stage, _done, _total: None)
     report("loading bars and features", 0, 0)
     market = load_market(
@@ -111,14 +110,8 @@ def _evaluate(
     spec: BacktestSpec, detector: Detector, market: Market
 ) -> tuple[DetectorResult, SingleResult | None]:
     """Evaluate one detector on the symbols it accepts."""
-    length = spec.signal_minutes or detector.signal_minutes
-    accepted = {*detector.asset_classes, spec.asset_class_override}
-    loaded = [data for (_, minutes), data in market.data.items() if minutes == length]
-    own = [d for d in loaded if d.asset_class in accepted and not lookup(d.symbol).context]
-    foreign = [data for data in loaded if data.symbol not in {d.symbol for d in own}]
+    own, foreign, reason = spec.shares(detector, market.data)
     if not own:
-        named = ", ".join(f"{data.symbol} is {data.asset_class}" for data in loaded)
-        reason = f"asset_class ({named}; it runs on {', '.join(detector.asset_classes)})"
         return DetectorResult(detector.name, "not_evaluable", reason), None
     values = spec.parameters.get(detector.name, {})
     bounds = bounds_of(ParameterSets.of(detector, values, 1))

@@ -169,7 +169,7 @@ def make_plan(spec: SweepSpec) -> SweepPlan:
         symbols,
         first=first,
         last=last,
-        bar_minutes=sorted({spec.signal_minutes or d.signal_minutes for d in detectors}),
+        bar_minutes=sorted({spec.minutes_of(detector) for detector in detectors}),
         settings=spec.features,
         asked=(spec.first, spec.last),
     )
@@ -226,19 +226,15 @@ def _detector_plan(
     spec: SweepSpec, detector: Detector, space: Space, market: Market
 ) -> DetectorPlan:
     """Plan one detector; its folds and its place on the sweep's axis are filled in later."""
-    length = spec.signal_minutes or detector.signal_minutes
-    loaded = [data for (_, minutes), data in market.data.items() if minutes == length]
-    accepted = {*detector.asset_classes, spec.asset_class_override}
-    own = [d for d in loaded if d.asset_class in accepted and not lookup(d.symbol).context]
+    own, foreign, reason = spec.shares(detector, market.data)
     settings = settings_hash(
         {
-            "signal_minutes": length,
+            "signal_minutes": spec.minutes_of(detector),
             "features": spec.features,
             "fills": spec.fills,
             "costs": {data.asset_class: spec.costs[data.asset_class] for data in own},
         }
     )
-    reason = ""
     axis = np.full(len(market.sessions), -1, np.int32)
     if own:
         bounds = space.bounds()
@@ -248,14 +244,9 @@ def _detector_plan(
         )
         if axis.max(initial=-1) < 0:
             reason = "no session is evaluable (warm-up, missing input or window)"
-    else:
-        classes = ", ".join(detector.asset_classes)
-        named = ", ".join(f"{data.symbol} is {data.asset_class}" for data in loaded)
-        reason = f"asset_class ({named}; it runs on {classes})"
     none = np.empty(0, np.int64)
-    foreign = tuple(d for d in loaded if d.symbol not in {data.symbol for data in own})
     return DetectorPlan(
-        detector, space, tuple(own), foreign, market.first, axis, none, NO_FOLDS, settings, reason
+        detector, space, own, foreign, market.first, axis, none, NO_FOLDS, settings, reason
     )
 
 

@@ -1,13 +1,11 @@
 """What a sweep is asked to do: typed settings, built by `jobs.sweep`, read by `run_sweep`."""
 
 import dataclasses
-import datetime as dt
 import pathlib
 from collections.abc import Mapping
 from typing import Literal
 
-from detectors.features.settings import FeatureSettings
-from sweep.engine.settings import DEFAULT_COSTS, Costs, FillSettings
+from sweep.engine.run_spec import RunSpec
 from sweep.evidence.criteria import Thresholds
 
 SearchKind = Literal["grid", "random"]
@@ -140,27 +138,12 @@ class ResultSettings:
     trades: Literal["chosen", "all"] = "chosen"
 
 
-@dataclasses.dataclass(frozen=True)
-class SweepSpec:
-    """One sweep.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SweepSpec(RunSpec):
+    """One sweep; its detectors are built ones, and a configured set is evaluated beside the rest.
 
     Attributes
     ----------
-    storage_root
-        Folder of everything written: lake, results, ledger.
-    symbols
-        Names, as stored.
-    detectors
-        Names of built detectors.
-    first, last
-        New York session dates, both included; None = as far as the store goes.
-    signal_minutes
-        Length of a signal bar, None = each detector's own.
-    features, fills, costs
-        Settings of features and fills; costs by asset class.
-    parameters
-        detector -> parameter -> configured value, exits included; absent ones are defaults.
-        The configured set is evaluated beside the searched ones.
     space
         section -> parameter -> `[kind, args...]` or a number; sections are detectors, families
         and `exit`, in this order of precedence. What no section names takes its default range.
@@ -170,22 +153,8 @@ class SweepSpec:
         Thresholds of the verdict: how results are read, so no part of the sweep's id.
     store
         SQL store that mirrors the tables.
-    asset_class_override
-        Asset class that every detector accepts, None = only its own.
-    config
-        Resolved configuration without secrets, kept in `sweep.json` as it is.
     """
 
-    storage_root: pathlib.Path
-    symbols: tuple[str, ...]
-    detectors: tuple[str, ...]
-    first: dt.date | None = None
-    last: dt.date | None = None
-    signal_minutes: int | None = None
-    features: FeatureSettings = dataclasses.field(default_factory=FeatureSettings)
-    fills: FillSettings = dataclasses.field(default_factory=FillSettings)
-    costs: Mapping[str, Costs] = dataclasses.field(default_factory=lambda: dict(DEFAULT_COSTS))
-    parameters: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     space: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
     folds: FoldSettings = dataclasses.field(default_factory=FoldSettings)
@@ -194,8 +163,6 @@ class SweepSpec:
     results: ResultSettings = dataclasses.field(default_factory=ResultSettings)
     verdict: Thresholds = dataclasses.field(default_factory=Thresholds)
     store: Literal["sqlite", "postgres"] = "sqlite"
-    asset_class_override: str | None = None
-    config: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
