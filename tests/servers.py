@@ -24,9 +24,24 @@ FAST = ("fsync=off", "full_page_writes=off")
 
 def free_port():
     """Return a TCP port of the loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
+
+
+def free_ports(count):
+    """Return distinct ports that nobody listens on at this moment.
+
+    Below the range that the system hands to outgoing connections: a server that connects to its
+    own parts while it starts would else take a port that another part is about to listen on.
+    """
+    found = {}
+    with contextlib.ExitStack() as held:
+        while len(found) < count:
+            probe = held.enter_context(socket.socket())
+            port = 10_000 + secrets.randbelow(20_000)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found[port] = True
+    return list(found)
 
 
 def _program_folders():
@@ -195,6 +210,19 @@ class S3Server:
         )
 
     def start(self):
+        """Start on free ports; somebody may take one of them first."""
+        for attempt in range(5):
+            self._launch()
+            try:
+                self._wait()
+            except RuntimeError:
+                if attempt == 4:
+                    raise
+            else:
+                return self
+        return self
+
+    def _launch(self):
         identity = {
             "name": "tester",
             "credentials": [{"accessKey": self.key, "secretKey": self.secret}],
@@ -203,8 +231,8 @@ class S3Server:
         config = self.folder / "identities.json"
         config.write_text(json.dumps({"identities": [identity]}))
         data = self.folder / "data"
-        data.mkdir()
-        ports = [free_port() for _ in range(8)]
+        data.mkdir(exist_ok=True)
+        ports = free_ports(8)
         self.port = ports[6]
         names = ("master", "volume", "filer", "s3")
         options = [
@@ -227,8 +255,6 @@ class S3Server:
                 cwd=self.folder,
                 start_new_session=True,
             )
-        self._wait()
-        return self
 
     def _wait(self):
         deadline = time.monotonic() + 120
