@@ -33,7 +33,10 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Peers live apart; without an index at hand the suites say which are missing and go on.
 bench: install
+	test -d .venv-benchmarks || $(PYTHON) -m venv .venv-benchmarks
+	-.venv-benchmarks/bin/python -m pip install --quiet -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks
 
 lock:
@@ -41,4 +44,4 @@ lock:
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
 
 clean:
-	rm -rf $(VENV) data
+	rm -rf $(VENV) .venv-benchmarks data

@@ -189,7 +189,7 @@ def stage_day(
         tickers = None if missing is None else {lookup(s).vendor_ticker: s for s in missing}
         with source.open(file) as stream:
             rows = read_day(stream, file.product, file.day, tickers, source.describe(file.key))
-        table = _as_bars(rows, file.day, source.name)
+        table = as_bars(rows, file.day, source.name)
         counts = dict(rows.counts)
         if before is not None and same and missing is not None:
             old = pq.read_table(folder / _PART, partitioning=None).cast(BARS)
@@ -233,7 +233,8 @@ def _missing(
     return tuple(sorted({*before.asked, *symbols}))
 
 
-def _as_bars(rows: DayRows, day: dt.date, source: str) -> pa.Table:
+def as_bars(rows: DayRows, day: dt.date, source: str) -> pa.Table:
+    """Return the minutes of a day file as bars: columns of `BARS`."""
     table = rows.table
     count = table.num_rows
     same = pa.array(np.zeros(count, np.int64))

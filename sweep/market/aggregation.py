@@ -1,4 +1,4 @@
-"""Bars above one minute from stored minutes of one symbol.
+"""Bars above one minute from minutes of one symbol or of many.
 
 Buckets are anchored at the session's open, the last one is cut by the actual close, `1d` is one
 session. Only regular-session minutes count; a bucket without a minute has no row.
@@ -36,35 +36,42 @@ class Buckets:
     ts: Int
 
 
-def bucket_minutes(ts: Int, sessions: Sessions, minutes: int) -> Buckets:
+def bucket_minutes(
+    ts: Int, sessions: Sessions, minutes: int, series: NDArray[np.int32] | None = None
+) -> Buckets:
     """Group minutes into buckets anchored at the session's open.
 
     Parameters
     ----------
     ts
-        int64 [n], minute starts, UTC ns, strictly rising.
+        int64 [n], minute starts, UTC ns, strictly rising within a series.
     sessions
         Sessions that cover the minutes; others are left out.
     minutes
         Width of a bucket.
+    series
+        int32 [n], which symbol each minute is of; no bucket holds two. None: all of one.
     """
     session = session_index(sessions, ts)
     rows = np.flatnonzero(session >= 0)
     opened = sessions.open_ns[session[rows]]
     width = minutes * MINUTE_NS
     start = opened + (ts[rows] - opened) // width * width
-    first = np.flatnonzero(np.append(True, start[1:] != start[:-1])[: len(start)])
+    begins = np.append(True, start[1:] != start[:-1])[: len(start)]
+    if series is not None:
+        begins[1:] |= np.diff(series[rows]) != 0
+    first = np.flatnonzero(begins)
     return Buckets(rows=rows, first=first, ts=start[first])
 
 
 def aggregate(minutes: pa.Table, sessions: Sessions, timeframe: str) -> pa.Table:
-    """Build bars of a timeframe from the minutes of one symbol.
+    """Build bars of a timeframe from minutes.
 
     Parameters
     ----------
     minutes
-        Columns of `BARS`, one symbol, timeframe 1m, strictly rising `ts`; extended hours are left
-        out.
+        Columns of `BARS`, timeframe 1m, symbol by symbol, within each `ts` strictly rising;
+        extended hours are left out.
     sessions
         Sessions that cover the minutes; minutes outside them are left out.
     timeframe
@@ -73,25 +80,31 @@ def aggregate(minutes: pa.Table, sessions: Sessions, timeframe: str) -> pa.Table
     Returns
     -------
     pyarrow.Table
-        Columns of `BARS`. Volume is null where no minute has one; trades are null unless all
-        minutes have them; vwap is volume-weighted from the minutes' vwap, else from their typical
-        price (`vwap_basis` says which), and null when the volume is 0 or unknown.
+        Columns of `BARS`, symbols in the order given. Volume is null where no minute has one;
+        trades are null unless all minutes have them; vwap is volume-weighted from the minutes'
+        vwap, else from their typical price (`vwap_basis` says which), and null when the volume is
+        0 or unknown.
 
     Raises
     ------
     ValueError
-        If the timeframe is unknown or `1m`, or the minutes do not rise strictly.
+        If the timeframe is unknown or `1m`, or the minutes are not in this order.
     """
     name = normalise(timeframe)
     if name == "1m":
         raise ValueError("1m bars are stored as they came, aggregate needs a timeframe above 1m")
     regular = minutes.filter(pc.equal(minutes["phase"], "regular"))
     ts = regular["ts"].cast(pa.int64()).to_numpy()
-    if len(ts) and np.any(np.diff(ts) <= 0):
+    coded = regular["symbol"].combine_chunks().dictionary_encode()
+    series: NDArray[np.int32] = coded.indices.to_numpy()
+    changes = np.diff(series) != 0
+    if len(ts) and (
+        np.any(~changes & (np.diff(ts) <= 0)) or changes.sum() >= len(coded.dictionary)
+    ):
         raise ValueError(
-            "minutes must rise strictly by ts and hold one symbol; sort and dedupe first"
+            "minutes must come symbol by symbol and rise strictly by ts; sort and dedupe first"
         )
-    buckets = bucket_minutes(ts, sessions, MINUTES[name])
+    buckets = bucket_minutes(ts, sessions, MINUTES[name], series)
     if len(buckets.ts) == 0:
         return BARS.empty_table()
     kept = regular.take(pa.array(buckets.rows))

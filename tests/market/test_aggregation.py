@@ -114,3 +114,16 @@ def test_disorder_and_wrong_timeframes_are_refused():
         aggregate(minutes_table(ts, [1, 2]), HALF, "5m")
     with pytest.raises(ValueError, match="1m bars are stored as they came"):
         aggregate(minutes_table(ts, [1, 2]), HALF, "1m")
+
+
+def test_many_symbols_at_once_are_each_ones_bars():
+    rng = np.random.default_rng(3)
+    parts = []
+    for name in ("NA", "A", "SPY"):
+        ts = HALF.open_ns[0] + np.sort(rng.permutation(600)[:150]) * MINUTE_NS
+        part = minutes_table(ts, 50 + rng.random(150), volume=list(rng.random(150)))
+        parts.append(part.set_column(0, "symbol", pa.array([name] * 150)))
+    together = aggregate(pa.concat_tables(parts), HALF, "15m")
+    assert together.equals(pa.concat_tables([aggregate(part, HALF, "15m") for part in parts]))
+    with pytest.raises(ValueError, match="symbol by symbol"):
+        aggregate(pa.concat_tables([parts[0][:75], parts[1], parts[0][75:]]), HALF, "15m")

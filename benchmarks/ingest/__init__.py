@@ -1,0 +1,1 @@
+"""Day files of the vendor's true size to bars, and bars into Postgres."""

@@ -1,0 +1,54 @@
+"""Measure the ingest: `python -m benchmarks.ingest`."""
+
+from benchmarks._figures import Figure, show
+from benchmarks._processes import Measured, measure, python_with
+from benchmarks.ingest.day_files import option_day, stock_day
+
+TASKS = "benchmarks.ingest.tasks"
+PEERS = "benchmarks.ingest.peers"
+
+
+def main() -> None:
+    """Measure and print every figure."""
+    figures = []
+    stocks = stock_day()
+    floor = measure(f"{TASKS}:inflate", stocks, runs=5)
+    for task, what, bound, faster in (
+        ("twenty", "20 symbols of a stock day, 1m + 15m, one core", (3.0, 2.2), (2.7, 4.0)),
+        ("everything", "all symbols of a stock day, 1m + 15m, one core", (7.5, 7.5), (1.0, 1.0)),
+    ):
+        ours = measure(f"{TASKS}:{task}", stocks, runs=5)
+        figures.append(_to_floor(what, ours, floor, *bound))
+        if task == "twenty":
+            note = "resident peak less that after the imports"
+            figures.append(Figure("  its memory", ours.over_floor_mb, "MB", 150, 100, note=note))
+        for peer, reach in zip(("polars", "duckdb"), faster, strict=True):
+            figures += _against(peer, f"{peer}_{task}", stocks, ours, reach)
+    options = option_day()
+    floor = measure(f"{TASKS}:inflate", options, runs=3)
+    ours = measure(f"{TASKS}:one_underlying", options, runs=3)
+    what = "options of one underlying (SPY), rows checked, one core"
+    figures.append(_to_floor(what, ours, floor, 2.2, 2.2))
+    figures += _against("polars", "polars_underlying", options, ours, 3.0)
+    show(figures)
+
+
+def _to_floor(what: str, ours: Measured, floor: Measured, must: float, reach: float) -> Figure:
+    note = f"{ours.cpu_s:.3f} CPU s against {floor.cpu_s:.3f} of bare isal"
+    return Figure(what, ours.cpu_s / floor.cpu_s, "x", must, reach, note=note)
+
+
+def _against(peer: str, function: str, path: object, ours: Measured, reach: float) -> list[Figure]:
+    python = python_with(peer)
+    if python is None:
+        return []
+    other = measure(f"{PEERS}:{function}", path, python=python)
+    if other.result != ours.result:
+        raise RuntimeError(f"{peer} counts {other.result}, ours are {ours.result}")
+    note = f"{other.cpu_s:.3f} CPU s of {peer}"
+    value = other.cpu_s / ours.cpu_s
+    return [Figure(f"  faster than {peer}", value, "x", reach, reach, higher=True, note=note)]
+
+
+if __name__ == "__main__":
+    main()
