@@ -7,7 +7,7 @@ the sweep engine, legal ranges and the reference documentation, so none of these
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -91,10 +91,10 @@ def parameters_of(parameter_class: type) -> tuple[Parameter, ...]:
     )
 
 
-def faults_of(parameter_class: type, values: Mapping[str, float]) -> list[str]:
-    """List what is wrong with values of a parameter class, one sentence each; empty when legal."""
+def faults_of(parameters: Iterable[Parameter], values: Mapping[str, float]) -> list[str]:
+    """List what is wrong with values of parameters, one sentence each; empty when legal."""
     faults = []
-    for parameter in parameters_of(parameter_class):
+    for parameter in parameters:
         value = values.get(parameter.name, parameter.default)
         low, high = parameter.legal
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
@@ -163,6 +163,25 @@ class Factor:
     column: str
     ramp: tuple[tuple[float, float], ...]
     scale: str | None = None
+
+    @property
+    def ratio(self) -> Parameter:
+        """Return the parameter that multiplies the weight (DETECTORS.md 1.3).
+
+        1 unless given: the search group `factor_weights` opens it, and neither the known weight
+        that a bar needs nor evaluability depends on it.
+        """
+        return Parameter(
+            name=f"weight_{self.name}_ratio",
+            default=1.0,
+            legal=(0.01, 10.0),
+            searched=(0.5, 2.0),
+            unit="of the stated weight",
+            integer=False,
+            log=True,
+            step=None,
+            structural=False,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,8 +253,13 @@ class Detector:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Return the detector's own parameters, without those of the exits."""
+        """Return the detector's own parameters, without those of the exits and the weights."""
         return parameters_of(self.parameter_class)
+
+    @functools.cached_property
+    def ratios(self) -> tuple[Parameter, ...]:
+        """Return the optional parameters that multiply the factor weights, in factor order."""
+        return tuple(factor.ratio for factor in self.factors)
 
     @property
     def hard_features(self) -> tuple[str, ...]:

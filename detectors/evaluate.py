@@ -93,7 +93,12 @@ def ramp(x: float, points: Float, values: Float, count: int) -> float:
 
 @kernel
 def weighted_score(
-    inputs: Float, weights: Float, points: Float, values: Float, counts: NDArray[np.int64]
+    inputs: Float,
+    stated: Float,
+    weights: Float,
+    points: Float,
+    values: Float,
+    counts: NDArray[np.int64],
 ) -> tuple[Float, Float]:
     """Score and known weight of each bar.
 
@@ -101,8 +106,9 @@ def weighted_score(
     ----------
     inputs
         float64 [factors, n], NaN = unknown and left out.
-    weights
-        float64 [factors], stated weights.
+    stated, weights
+        float64 [factors], stated weights, which the known weight is the sum of, and effective
+        ones, which the score is the mean with.
     points, values
         float64 [factors, longest ramp], ramp points and their scores.
     counts
@@ -118,16 +124,16 @@ def weighted_score(
     score = np.empty(n)
     known = np.empty(n)
     for t in range(n):
-        total = 0.0
-        weight = 0.0
+        total, weight, share = 0.0, 0.0, 0.0
         for f in range(inputs.shape[0]):
             x = inputs[f, t]
             if not np.isnan(x):
                 total += weights[f] * ramp(x, points[f], values[f], counts[f])
                 weight += weights[f]
+                share += stated[f]
         # Factors of 100 may sum to one ulp more than their weights do.
         score[t] = min(total / weight, 100.0) if weight > 0.0 else np.nan
-        known[t] = weight
+        known[t] = share
     return score, known
 
 
@@ -155,6 +161,25 @@ def threshold(comparison: str, limit: str | float, values: Mapping[str, float]) 
     return number if comparison == ">=" else -number
 
 
+def ramps_of(detector: Detector) -> tuple[Float, Float, NDArray[np.int64]]:
+    """Return the ramps as arrays: points and values float64 [factors, longest], counts int64."""
+    counts = np.array([len(factor.ramp) for factor in detector.factors])
+    points, values = np.zeros((2, len(counts), counts.max()))
+    for f, factor in enumerate(detector.factors):
+        points[f, : counts[f]], values[f, : counts[f]] = zip(*factor.ramp, strict=True)
+    return points, values, counts
+
+
+def factor_inputs(detector: Detector, columns: Columns, values: Mapping[str, float]) -> Float:
+    """Return what the ramps are applied to, float64 [factors, n]: columns over their scales."""
+    return np.stack(
+        [
+            columns.values[f.column] / (1.0 if f.scale is None else values[f.scale])
+            for f in detector.factors
+        ]
+    )
+
+
 def readiness(
     detector: Detector, features: FeatureTable, columns: Columns, values: Mapping[str, float]
 ) -> Readiness:
@@ -167,22 +192,10 @@ def readiness(
         first = (missing < 0) & (why != Reason.KNOWN)
         missing[first] = index
         reason[first] = why[first]
-    longest = max(len(factor.ramp) for factor in detector.factors)
-    points, scores = np.zeros((2, len(detector.factors), longest))
-    inputs = np.empty((len(detector.factors), n))
-    for f, factor in enumerate(detector.factors):
-        points[f, : len(factor.ramp)], scores[f, : len(factor.ramp)] = zip(
-            *factor.ramp, strict=True
-        )
-        scale = 1.0 if factor.scale is None else values[factor.scale]
-        inputs[f] = columns.values[factor.column] / scale
-    score, known = weighted_score(
-        inputs,
-        np.array([factor.weight for factor in detector.factors]),
-        points,
-        scores,
-        np.array([len(factor.ramp) for factor in detector.factors]),
-    )
+    inputs = factor_inputs(detector, columns, values)
+    stated = np.array([factor.weight for factor in detector.factors])
+    ratios = np.array([values.get(ratio.name, ratio.default) for ratio in detector.ratios])
+    score, known = weighted_score(inputs, stated, stated * ratios, *ramps_of(detector))
     light = known < MIN_KNOWN_WEIGHT - _WEIGHT_TOLERANCE
     reason[light & (missing < 0)] = Reason.WEIGHT
     score[light | (missing >= 0)] = np.nan
@@ -201,7 +214,8 @@ def evaluate(
     features
         Feature table of one symbol on the signal timeframe.
     values
-        Parameter name -> value, of the detector and `min_score`; absent ones take their default.
+        Parameter name -> value, of the detector, its weight ratios and `min_score`; absent ones
+        take their default.
 
     Returns
     -------

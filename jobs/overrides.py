@@ -164,12 +164,16 @@ def _applicable(
         known = composer.compose([request.text for request in usable])
     except HydraException as error:
         raise Refused([*faults, *str(error).splitlines()[:1]]) from error
+    leaves = {name for name, _ in flatten(known)}
     for request in values:
         found = list(_key_faults(request, known, composer))
         faults += [f"{request.given}: {text}" for text in found]
         if not found:
             key, _, value = request.text.partition("=")
-            force = request.key.startswith("space.") and not key.startswith("+")
+            # Ranges and weight ratios are open: no file need list them.
+            listed = request.key.startswith("params.") and request.key in leaves
+            force = request.key.startswith(("space.", "params.")) and not listed
+            force &= not key.startswith("+")
             usable.append(
                 dataclasses.replace(request, text=f"++{key}={value}" if force else request.text)
             )

@@ -18,7 +18,8 @@ def parameter_rule(name: str) -> Rule | None:
     detector, _, parameter = name.partition(".")
     if detector not in DETECTORS:
         return None
-    for known in (*DETECTORS[detector].parameters, *parameters_of(ExitParams)):
+    entry = DETECTORS[detector]
+    for known in (*entry.parameters, *parameters_of(ExitParams), *entry.ratios):
         if known.name == parameter:
             return Number(*known.legal, unit=known.unit, integer=known.integer)
     return None
@@ -37,7 +38,7 @@ def section_faults(name: str, config: Mapping[str, Any]) -> Iterator[str]:
 
     chosen = list(config["params"])
     families = {DETECTORS[detector].family for detector in chosen}
-    legal = [*chosen, *families, "exit"] if head == "space" else chosen
+    legal = [*chosen, *families, "exit", "factor_weights"] if head == "space" else chosen
     if not parameter:
         yield f"a parameter is set by {head}.<name>.<parameter>"
     elif section in legal:
@@ -58,11 +59,14 @@ def _parameters_of_section(section: str) -> list[str]:
     from detectors.exits import ExitParams  # noqa: PLC0415 - slow
     from detectors.registry import DETECTORS, FAMILIES  # noqa: PLC0415 - slow
 
+    if section == "factor_weights":
+        return ["ratio"]
     exits = [parameter.name for parameter in parameters_of(ExitParams)]
     if section == "exit":
         return exits
-    name = next(n for n in FAMILIES.get(section, (section,)) if n in DETECTORS)
-    return [parameter.name for parameter in DETECTORS[name].parameters] + exits
+    entry = DETECTORS[next(n for n in FAMILIES.get(section, (section,)) if n in DETECTORS)]
+    own, ratios = ([p.name for p in some] for some in (entry.parameters, entry.ratios))
+    return own + exits + ratios
 
 
 def relation_faults(detector: str, values: Mapping[str, Any]) -> Iterator[str]:

@@ -13,13 +13,12 @@ from typing import Any
 import pyarrow as pa
 
 from detectors.contract import Detector, faults_of
-from detectors.exits import ExitParams
 from detectors.registry import DETECTORS, NAMES, get
 from sweep.backtest.spec import BacktestReport, BacktestSpec, DetectorResult, Status
 from sweep.engine.candidates import bounds_of
 from sweep.engine.evaluability import evaluable_sessions as sessions_of
 from sweep.engine.evaluability import session_axis
-from sweep.engine.sets import ParameterSets
+from sweep.engine.sets import ParameterSets, every_parameter
 from sweep.engine.single_set import SingleResult, evaluate_single
 from sweep.engine.trade_table import trade_columns
 from sweep.ingest.load import Market, load_market
@@ -100,7 +99,7 @@ def _refuse_values(spec: BacktestSpec, detectors: Sequence[Detector]) -> None:
         f"params.{detector.name}.{fault}"
         for detector in detectors
         for values in [spec.parameters.get(detector.name, {})]
-        for fault in faults_of(detector.parameter_class, values) + faults_of(ExitParams, values)
+        for fault in faults_of(every_parameter(detector), values)
     ]
     if faults:
         raise ValueError("; ".join(faults))

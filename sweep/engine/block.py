@@ -35,6 +35,7 @@ from sweep.engine.candidates import (
 from sweep.engine.jit import kernel
 from sweep.engine.metrics import account, empty_sums, metrics_of
 from sweep.engine.partial_fills import trade_in_parts
+from sweep.engine.scores import Scoring, score_of, scoring_of
 from sweep.engine.sets import ParameterSets
 from sweep.engine.settings import Terms
 from sweep.engine.symbol_data import BAR, MINUTE
@@ -66,6 +67,7 @@ TRADE_COLUMNS = (
     "r_gross",
     "r_net",
     "r_target_first",
+    "score",
 )
 NO_SIGNAL = -2
 
@@ -141,6 +143,32 @@ def _signals(
 
 
 @kernel
+def _mark(
+    tests: tuple[Float, Float, Int],
+    scoring: Scoring | None,
+    s: int,
+    variant: int,
+    thresholds: Float,
+    passes: NDArray[np.bool_],
+) -> None:
+    """Mark the candidates that are signals of set s."""
+    shared, varied, order = tests
+    _signals(shared, varied[variant], order, thresholds, passes)
+    if scoring is not None:
+        for i in range(len(passes)):
+            if passes[i]:
+                passes[i] = score_of(scoring, variant, s, i) >= thresholds[-1]
+
+
+@kernel
+def _score(varied: Float, scoring: Scoring | None, s: int, variant: int, i: int) -> float:
+    """Return the score that set s gives to candidate i."""
+    if scoring is not None:
+        return score_of(scoring, variant, s, i)
+    return float(varied[variant, -1, i])
+
+
+@kernel
 def _order(row: Float, first_at: Int, exits: Float, bar_minutes: int) -> Order:
     """Make a candidate's order with the exits of a set (`EXITS`)."""
     last, decision = int(row[LAST]), int(row[DECISION])
@@ -172,7 +200,7 @@ def _order(row: Float, first_at: Int, exits: Float, bar_minutes: int) -> Order:
 
 
 @kernel
-def _record(trade: Outcome, s: int, i: int, out: Float) -> None:
+def _record(trade: Outcome, s: int, i: int, score: float, out: Float) -> None:
     """Write a trade into a row of `TRADE_COLUMNS`."""
     places = (s, i, trade.entry, trade.exit, trade.reason, int(trade.ambiguous))
     for k in range(6):
@@ -181,6 +209,7 @@ def _record(trade: Outcome, s: int, i: int, out: Float) -> None:
     for k in range(5):
         out[6 + k] = prices[k]
     out[11], out[12], out[13] = trade.gross, trade.net, trade.first
+    out[14] = score
 
 
 @kernel
@@ -193,6 +222,7 @@ def _run(
     fills: Float,
     terms: Terms,
     in_parts: bool | None,
+    scoring: Scoring | None,
     thresholds: Float,
     variant: Int,
     exits: Float,
@@ -200,17 +230,16 @@ def _run(
 ) -> int:
     """Run every set over one symbol's candidates; returns the number of trades recorded.
 
-    `in_parts` is None where orders fill whole: the compiler then leaves the other branch out,
-    which halves the time to compile.
+    `in_parts` is None where orders fill whole, `scoring` where the score is a column: the compiler
+    then leaves the other branch out, which halves the time to compile.
     """
-    shared, varied, order = tests
     sums, daily, daily_trades, fate, trades = out
     n = len(rows)
     passes = np.empty(n, np.bool_)
     recording = len(fate) > 0
     count = 0
     for s in range(len(exits)):
-        _signals(shared, varied[variant[s]], order, thresholds[s], passes)
+        _mark(tests, scoring, s, variant[s], thresholds[s], passes)
         session, busy, free = -1.0, 0.0, 0.0
         for i in range(n):
             if not passes[i]:
@@ -239,7 +268,8 @@ def _run(
             busy = fills[trade.exit, BAR]
             free = busy + exits[s, 3]
             if recording:
-                _record(trade, s, i, trades[count])
+                score = _score(tests[1], scoring, s, variant[s], i)
+                _record(trade, s, i, score, trades[count])
                 count += 1
     return count
 
@@ -295,6 +325,7 @@ def evaluate_block(
             table.fills.rows,
             table.terms,
             True if table.terms.participation > 0 or table.terms.impact > 0 else None,
+            scoring_of(detector, table.factors, table.scaled, sets),
             thresholds,
             variant,
             exits,

@@ -7,7 +7,7 @@ the cost of a set follows candidates and trades, not bars.
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,11 @@ from detectors.contract import Columns, Detector
 from detectors.evaluate import parameters_from, readiness, threshold, turned
 from detectors.features.table import Reason
 from sweep.engine.first_passage import collect_records
-from sweep.engine.sets import ParameterSets, all_parameters
+from sweep.engine.scores import factor_values, fixed_values, score_varies, varying_scales
+from sweep.engine.sets import Bounds, ParameterSets, all_parameters
 from sweep.engine.settings import Costs, FillSettings, Terms, terms_of
 from sweep.engine.symbol_data import MINUTE, FillBars, SymbolData
 
-Bounds = Mapping[str, tuple[float, float]]
 Variant = tuple[float, ...]
 
 
@@ -64,8 +64,11 @@ class CandidateTable:
     shared
         float64 [shared columns, n], turned to `>=`.
     varied
-        float64 [variants, varied columns, n]; the last one is the score, NaN where the variant
-        cannot judge the bar.
+        float64 [variants, varied columns, n]; the last one is the score, or the most it can be
+        where it differs between sets; NaN where the variant cannot judge the bar.
+    factors, scaled
+        float64 [variants, n, factors] and bool [factors], what sets make the score of where it
+        differs between them (`sweep.engine.scores`), else [variants, n, 0].
     rows
         float64 [n, 16], two cache lines a candidate: signal bar, column of the session axis, side,
         turned raw close, raw ATR, ticks per price unit, fill bar of the entry (-1: none left in
@@ -90,6 +93,8 @@ class CandidateTable:
     order: Int
     shared: Float
     varied: Float
+    factors: Float
+    scaled: NDArray[np.bool_]
     rows: Float
     first_at: Int
     adverse: Float
@@ -168,11 +173,20 @@ def _loosest(detector: Detector, bounds: Bounds) -> Float:
     return np.array([*limits, bounds["min_score"][0]])
 
 
-def _columns_of(detector: Detector, data: SymbolData, variant: Variant) -> tuple[Float, Columns]:
-    """Return the turned test columns and the score, float64 [tests + 1, bars], of a variant."""
-    names = structural_names(detector)
+def _columns_of(
+    detector: Detector, data: SymbolData, bounds: Bounds, variant: Variant
+) -> tuple[Float, Float, Columns]:
+    """Return the columns of a variant.
+
+    Returns
+    -------
+    tuple
+        Turned test columns and the score or its bound float64 [tests + 1, bars], factors float64
+        [bars, factors], none where the score is one, and the detector's columns.
+    """
     values = {p.name: p.default for p in all_parameters(detector)}
-    values |= dict(zip(names, variant, strict=True))
+    values |= fixed_values(detector, bounds)
+    values |= dict(zip(structural_names(detector), variant, strict=True))
     features = data.features
     columns = detector.columns(features, parameters_from(detector, values), detector.side)
     ready = readiness(detector, features, columns, values)
@@ -182,8 +196,11 @@ def _columns_of(detector: Detector, data: SymbolData, variant: Variant) -> tuple
         )
         for k, (column, comparison, _) in enumerate(tests_of(detector))
     ]
-    score = np.where(ready.reason == Reason.KNOWN, ready.score, np.nan)
-    return np.stack([*tests, score]), columns
+    score, factors = ready.score, np.empty((len(features), 0))
+    if score_varies(detector, bounds):
+        factors, score = factor_values(detector, columns, bounds, values)
+    score = np.where(ready.reason == Reason.KNOWN, score, np.nan)
+    return np.stack([*tests, score]), factors, columns
 
 
 def _first_at(fills: FillBars, first: Int, last: Int, length: Int) -> Int:
@@ -202,27 +219,30 @@ def _pick(
     bounds: Bounds,
     variants: Sequence[Variant],
     allowed: NDArray[np.bool_],
-) -> tuple[Int, Float, NDArray[np.int8]]:
+) -> tuple[Int, Float, Float, NDArray[np.int8]]:
     """Pick the allowed bars that the loosest set of any variant takes.
 
     Returns
     -------
     tuple
-        Rows int64 [n], turned columns float64 [variants, tests + 1, n], side int8 [n].
+        Rows int64 [n], turned columns float64 [variants, tests + 1, n], factors float64
+        [variants, n, factors], side int8 [n].
     """
     loosest = _loosest(detector, bounds)[:, np.newaxis]
     wanted = np.zeros(len(data.features), np.bool_)
     for variant in variants:
-        wanted |= (_columns_of(detector, data, variant)[0] >= loosest).all(axis=0)
+        wanted |= (_columns_of(detector, data, bounds, variant)[0] >= loosest).all(axis=0)
     rows = np.flatnonzero(wanted & allowed)
     tests = np.empty((len(variants), len(loosest), len(rows)))
+    kept = len(detector.factors) if score_varies(detector, bounds) else 0
+    factors = np.empty((len(variants), len(rows), kept))
     side = np.full(len(rows), detector.side, np.int8)
     for v, variant in enumerate(variants):
-        matrix, columns = _columns_of(detector, data, variant)
-        tests[v] = matrix[:, rows]
+        matrix, values, columns = _columns_of(detector, data, bounds, variant)
+        tests[v], factors[v] = matrix[:, rows], values[rows]
         if columns.side is not None:
             side = columns.side[rows]
-    return rows, tests, side
+    return rows, tests, factors, side
 
 
 def _place(
@@ -301,7 +321,7 @@ def build_candidates(
         Sorted by time.
     """
     bars, sessions = data.features.bars, data.sessions
-    rows, tests, side = _pick(detector, data, bounds, variants, axis[bars.session] >= 0)
+    rows, tests, factors, side = _pick(detector, data, bounds, variants, axis[bars.session] >= 0)
     varies = (tests.view(np.int64) != tests[:1].view(np.int64)).any(axis=(0, 2))
     varies[-1] = True  # the score has one place, whatever the variants
     fill_bars = data.fill_bars(fills.timeframe)
@@ -315,6 +335,8 @@ def build_candidates(
         order=np.concatenate([np.flatnonzero(~varies), np.flatnonzero(varies)]),
         shared=np.ascontiguousarray(tests[0][~varies]),
         varied=np.ascontiguousarray(tests[:, varies]),
+        factors=factors,
+        scaled=varying_scales(detector, bounds),
         rows=matrix,
         first_at=first_at,
         adverse=records[0],

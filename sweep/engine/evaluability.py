@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from detectors.contract import Detector
 from detectors.evaluate import Evaluation, evaluate
 from detectors.features.table import Reason
-from sweep.engine.candidates import Bounds
+from sweep.engine.sets import Bounds
 from sweep.engine.symbol_data import SymbolData
 
 

@@ -10,10 +10,18 @@ from detectors.bars import Float
 from detectors.contract import Detector, Parameter, parameters_of
 from detectors.exits import ExitParams
 
+Bounds = Mapping[str, tuple[float, float]]
+"""Parameter -> smallest and largest value that sets have."""
+
 
 def all_parameters(detector: Detector) -> tuple[Parameter, ...]:
     """Return the detector's parameters followed by those of the exits."""
     return detector.parameters + parameters_of(ExitParams)
+
+
+def every_parameter(detector: Detector) -> tuple[Parameter, ...]:
+    """Return `all_parameters`, then the weight ratios, which sets have only where given."""
+    return all_parameters(detector) + detector.ratios
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +31,8 @@ class ParameterSets:
     Attributes
     ----------
     values
-        parameter name -> float64 [n]; every parameter of the detector, then of the exits.
+        parameter name -> float64 [n]; every parameter of the detector, then of the exits, then
+        the weight ratios that were given; an absent ratio is 1.
     """
 
     values: Mapping[str, Float]
@@ -39,14 +48,18 @@ class ParameterSets:
         ValueError
             If a name is not a parameter of the detector or its exits.
         """
-        known = all_parameters(detector)
+        known = every_parameter(detector)
         unknown = sorted(set(values) - {p.name for p in known})
         if unknown:
             names = ", ".join(p.name for p in known)
             raise ValueError(
                 f"{detector.name} has no parameter {unknown[0]!r}; there are: {names}"
             )
-        columns = {p.name: np.asarray(values.get(p.name, p.default), np.float64) for p in known}
+        always = len(all_parameters(detector))
+        columns = {
+            p.name: np.asarray(values.get(p.name, p.default), np.float64)
+            for p in (*known[:always], *(p for p in known[always:] if p.name in values))
+        }
         return cls({name: np.broadcast_to(column, (n,)) for name, column in columns.items()})
 
     def __len__(self) -> int:

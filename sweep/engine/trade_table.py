@@ -59,8 +59,7 @@ def trade_columns(
         name: raw[name].astype(np.int64)
         for name in ("set", "candidate", "entry_bar", "exit_bar", "reason")
     }
-    score = table.varied[recorded.variant[index["set"]], -1, index["candidate"]]
-    n = len(score)
+    n = len(raw["score"])
 
     def bucket(bar: Int) -> Int:
         minute: Int = fills.rows[bar, MINUTE].astype(np.int64)
@@ -82,7 +81,7 @@ def trade_columns(
         "quantity": raw["quantity"],
         "r_gross": raw["r_gross"],
         "r_net": raw["r_net"],
-        "score": score,
+        "score": raw["score"],
         "ambiguous": raw["ambiguous"] > 0,
         "bars_held": bucket(index["exit_bar"]) - bucket(index["entry_bar"]) + 1,
     }

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from detectors.contract import Detector
-from sweep.engine.sets import ParameterSets, all_parameters
+from sweep.engine.sets import ParameterSets
 from sweep.engine.single_set import SingleResult, evaluate_single
 from sweep.engine.trade_table import trade_columns
 from sweep.search.identity import set_ids, set_keys
@@ -54,7 +54,7 @@ class FullSets:
 def configured_values(spec: SweepSpec, detector: Detector) -> dict[str, float]:
     """Return the configured set of a detector, defaults where nothing is configured."""
     given = spec.parameters.get(detector.name, {})
-    return {p.name: float(given.get(p.name, p.default)) for p in all_parameters(detector)}
+    return ParameterSets.of(detector, given, 1).row(0)
 
 
 def set_id_of(detector: Detector, values: Mapping[str, float]) -> str:

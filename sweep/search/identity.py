@@ -76,13 +76,27 @@ def set_keys(detector: Detector, sets: ParameterSets) -> Keys:
     Returns
     -------
     numpy.ndarray
-        uint64 [sets]. Equal values give equal keys whatever the order of the parameters; a
-        million keys take about two seconds.
+        uint64 [sets]. Equal values give equal keys whatever the order of the parameters, and
+        whether a weight ratio of 1 was given or not; a million keys take about two seconds.
     """
-    names = sorted(sets.values)
-    table = np.empty((len(sets), len(names)), "<f8")
+    ratios = [ratio.name for ratio in detector.ratios]
+    plain = {name: column for name, column in sets.values.items() if name not in ratios}
+    if len(plain) == len(sets.values):
+        return _hashed(detector, plain)
+    weighed = np.any([sets.values[name] != 1.0 for name in ratios if name in sets.values], axis=0)
+    keys = _hashed(detector, plain)
+    every = plain | {name: sets.values.get(name, np.ones(len(sets))) for name in ratios}
+    rows = {name: column[weighed] for name, column in every.items()}
+    keys[weighed] = _hashed(detector, rows)
+    return keys
+
+
+def _hashed(detector: Detector, values: Mapping[str, Float]) -> Keys:
+    """Hash the rows of equally long columns."""
+    names = sorted(values)
+    table = np.empty((len(values[names[0]]), len(names)), "<f8")
     for column, name in enumerate(names):
-        table[:, column] = sets.values[name]
+        table[:, column] = values[name]
     table += 0.0  # -0.0 and 0.0 are one value
     prefix = hashlib.blake2b(
         canonical([detector.name, detector.revision, names]).encode(), digest_size=8

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from detectors.bars import Float
-from sweep.engine.sets import all_parameters
 from sweep.search.choose import Chosen, InSample, choose
 from sweep.search.evaluation import Task
 from sweep.search.identity import Keys, set_ids
@@ -64,7 +63,7 @@ class Merged:
 
 def merge_detector(plan: DetectorPlan, task: Task, results: Results) -> Merged | None:
     """Rank and choose among the finished sets of a detector; None where there are none."""
-    names = [f"param.{p.name}" for p in all_parameters(plan.detector)]
+    names = [f"param.{dimension.name}" for dimension in plan.space.dimensions]
     metrics = [*DIRECTIONS, *_exit_names(plan, results)]
     folds = list(_FOLD_COLUMNS) if len(plan.folds) else []
     table = results.read_parts(

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.contract import Detector, faults_of
-from detectors.exits import ExitParams
 from detectors.registry import get
 from sweep.engine.candidates import Variant, variants_within
 from sweep.engine.evaluability import evaluable_sessions, session_axis
-from sweep.engine.sets import all_parameters
+from sweep.engine.sets import every_parameter
 from sweep.engine.symbol_data import SymbolData
 from sweep.ingest.load import Market, load_market, stored_range
 from sweep.market.calendar import as_dates, session_index, session_table
@@ -142,9 +141,9 @@ def spec_faults(spec: SweepSpec) -> list[str]:
     faults += objective_faults(spec.search, with_folds=spec.folds.kind != "none")
     for detector in detectors:
         given = spec.parameters.get(detector.name, {})
-        known = {p.name for p in all_parameters(detector)}
+        known = {p.name for p in every_parameter(detector)}
         unknown = sorted(set(given) - known)
-        wrong = [*faults_of(detector.parameter_class, given), *faults_of(ExitParams, given)]
+        wrong = faults_of(every_parameter(detector), given)
         faults += [f"params.{detector.name}: no parameter {name}" for name in unknown]
         faults += [f"params.{detector.name}: {text}" for text in wrong]
     return faults

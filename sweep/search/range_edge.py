@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sweep.engine.sets import all_parameters
+from sweep.engine.sets import every_parameter
 from sweep.evidence.plateau import range_edges
 from sweep.search.dimensions import Dimension
 from sweep.search.spaces import Space
@@ -31,7 +31,7 @@ def edge_parameters(space: Space, values: Mapping[str, float]) -> tuple[str, ...
         In the order of the space. A range that ends where the legal range does has nothing beyond
         that end; a list of two choices has no middle.
     """
-    legal = {p.name: p.legal for p in all_parameters(space.detector)}
+    legal = {p.name: p.legal for p in every_parameter(space.detector)}
     return tuple(
         dimension.name
         for dimension in space.searched

@@ -96,7 +96,7 @@ class GridSearcher(PoolSearcher):
     """
 
     def __init__(self, space: Space, settings: SearchSettings) -> None:
-        own = {p.name for p in space.detector.parameters}
+        own = {p.name for p in (*space.detector.parameters, *space.detector.ratios)}
         self._axes = tuple(
             (d, d.values(settings.grid_points))
             for d in sorted(space.searched, key=lambda d: d.name in own)

@@ -12,7 +12,7 @@ import numpy as np
 from detectors.contract import Detector, Parameter, parameters_of
 from detectors.exits import ExitParams
 from detectors.registry import FAMILIES, NAMES
-from sweep.engine.sets import all_parameters
+from sweep.engine.sets import every_parameter
 
 FORMS: dict[str, str] = {
     "uniform": "[uniform, low, high]",
@@ -23,6 +23,9 @@ FORMS: dict[str, str] = {
     "choice": "[choice, value, value, ...]",
 }
 """Kinds of ranges and how each is written."""
+
+WEIGHTS = "factor_weights"
+"""Section whose one entry, `ratio`, opens the weight ratios of all factors."""
 
 _MOST_VALUES = 10_000
 
@@ -37,7 +40,7 @@ def space_faults(detectors: Sequence[Detector], sections: Mapping[str, object]) 
     for section, entries in sections.items():
         known = _known(section, detectors)
         if known is None:
-            names = (*NAMES, *FAMILIES, "exit")
+            names = (*NAMES, *FAMILIES, "exit", WEIGHTS)
             if section not in names:
                 faults.append(f"space.{section}: no detector or family{_nearest(section, names)}")
             continue
@@ -60,8 +63,10 @@ def _known(section: str, detectors: Iterable[Detector]) -> dict[str, Parameter] 
     if section == "exit":
         return {p.name: p for p in parameters_of(ExitParams)}
     for detector in detectors:
+        if section == WEIGHTS:
+            return {"ratio": detector.ratios[0]}
         if section in (detector.name, detector.family):
-            return {p.name: p for p in all_parameters(detector)}
+            return {p.name: p for p in every_parameter(detector)}
     return None
 
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from detectors.bars import Float
 from detectors.contract import Detector, Parameter, parameters_of
 from detectors.exits import OPTIONAL, RELATIONS, ExitParams
-from sweep.engine.sets import ParameterSets, all_parameters
+from sweep.engine.sets import ParameterSets, every_parameter
 from sweep.search.dimensions import Dimension, Kind
-from sweep.search.space_faults import space_faults
+from sweep.search.space_faults import WEIGHTS, space_faults
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Space:
     detector
         Registry entry.
     dimensions
-        One per parameter, the detector's then the exits', in declared order.
+        One per parameter, the detector's then the exits', in declared order, then those weight
+        ratios that a section names.
     """
 
     detector: Detector
@@ -81,8 +82,9 @@ def read_spaces(
     detectors
         Registry entries.
     sections
-        `exit`, family or detector -> parameter -> range or number. A detector's own section
-        comes before its family's, that before `exit`, that before the default range.
+        `exit`, `factor_weights`, family or detector -> parameter -> range or number. A detector's
+        own section comes before its family's, that before `exit`, that before the default range;
+        `factor_weights.ratio` opens every weight ratio that no other section names.
 
     Raises
     ------
@@ -97,14 +99,19 @@ def read_spaces(
 
 def _space(detector: Detector, sections: Mapping[str, Mapping[str, object]]) -> Space:
     exits = {p.name for p in parameters_of(ExitParams)}
+    weights = sections.get(WEIGHTS, {})
     dimensions = []
-    for parameter in all_parameters(detector):
+    for parameter in every_parameter(detector):
         names = [detector.name, detector.family] + ["exit"] * (parameter.name in exits)
         given = [
             sections[section][parameter.name]
             for section in names
             if parameter.name in sections.get(section, {})
         ]
+        if parameter in detector.ratios:
+            given += weights.values()
+            if not given:
+                continue
         dimensions.append(
             _dimension(parameter, given[0]) if given else default_dimension(parameter)
         )

@@ -105,6 +105,15 @@ def test_a_space_file_opens_the_searched_ranges_of_the_code(section):
     assert composed("sweep")["space"][section] == expected
 
 
+def test_the_weights_open_with_their_searched_range_and_all_others():
+    found = composed("sweep", "space=factor_weights")["space"]
+    weights = found.pop("factor_weights")
+    assert found == composed("sweep")["space"]
+    (low, high), *others = {r.searched for d in DETECTORS.values() for r in d.ratios}
+    assert others == []
+    assert weights == {"ratio": ["loguniform", low, high]}
+
+
 def test_features_fills_and_costs_are_those_of_the_code():
     found = composed("sweep")
     assert found["features"] | {"options": found["options"]} == spec_defaults(FeatureSettings)

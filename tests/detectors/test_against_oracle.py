@@ -79,9 +79,12 @@ def corners(detector):
     """Return defaults, and every parameter at both ends of its legal range, score aside."""
     yield {"min_score": 60.0}
     yield {"min_score": 0.0}
-    for parameter in detector.parameters:
+    for parameter in (*detector.parameters, *detector.ratios):
         for end in (*parameter.legal, *parameter.searched):
             yield {parameter.name: end, "min_score": 40.0}
+    yield {"min_score": 40.0} | {
+        ratio.name: ratio.legal[k % 2] for k, ratio in enumerate(detector.ratios)
+    }
 
 
 @pytest.mark.parametrize("name", DETECTORS)

@@ -76,6 +76,9 @@ FAULTS = {
         "sweep.block_size=true": "must be a whole number",
         "search.constraints=trades": "must be a list, such as",
         "search.objective=sharp": "no metric 'sharp'",
+        "params.breakout_bullish.weight_mtf_alignment_ratio=11": "a number from 0.01 to 10",
+        "params.breakout_bullish.weight_mtf_ratio=2": "did you mean weight_mtf_alignment_ratio?",
+        "space.breakout.weight_mtf_alignment_ratio=[uniform,0,1]": "outside the legal 0.01 to 10",
         "sweep.max_failure_rate=nan": "must be a number from 0 to 1",
         "results.trades=al": "did you mean all?",
         "asset_class_override=INDX": "did you mean INDEX?",
@@ -298,6 +301,11 @@ def test_one_overlay_serves_jobs_that_read_other_keys_of_it():
 def test_a_range_for_one_detector_is_opened_beside_its_family():
     given = "space.breakout_bullish.volume_surge_min=[uniform,1.2,3.0]"
     assert checked("sweep", [given]) == [f"++{given}"]
+
+
+def test_a_weight_ratio_needs_no_line_in_a_file():
+    given = "params.breakout_bullish.weight_mtf_alignment_ratio=2"
+    assert checked("backtest", ["detector=breakout_bullish", given])[1] == f"++{given}"
 
 
 @pytest.mark.parametrize("flag", ["--help", "--hydra-help", "--info"])

@@ -50,6 +50,17 @@ def test_a_key_follows_the_values_the_detector_and_its_revision_alone():
     assert all(text[0] == "p" and len(text) == 17 for text in set_ids(keys))
 
 
+def test_a_weight_ratio_of_one_is_no_part_of_an_id():
+    plain = set_keys(BREAKOUT, ParameterSets.of(BREAKOUT, {}, 3))
+    one = {"weight_mtf_alignment_ratio": np.array([1.0, 2.0, 1.0])}
+    keys = set_keys(BREAKOUT, ParameterSets.of(BREAKOUT, one, 3))
+    assert (keys == plain).tolist() == [True, False, True]
+    two = one | {"weight_vwap_strength_ratio": np.array([1.0, 1.0, 3.0])}
+    more = set_keys(BREAKOUT, ParameterSets.of(BREAKOUT, two, 3))
+    assert (more == keys).tolist() == [True, True, False]
+    assert len({*plain, *keys, *more}) == 3
+
+
 def test_keys_are_the_same_in_another_process():
     code = (
         "from detectors.registry import DETECTORS as D\n"

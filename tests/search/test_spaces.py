@@ -71,6 +71,39 @@ def test_a_detectors_own_section_comes_before_its_family_and_that_before_the_exi
     assert bearish["stop_atr"] == 2
 
 
+def test_the_weights_open_together_or_one_by_one():
+    together = read_spaces([BREAKOUT], {"factor_weights": {"ratio": ["loguniform", 0.5, 2]}})
+    space = together["breakout_bullish"].as_json()
+    ratios = {name: given for name, given in space.items() if name not in DEFAULTS}
+    assert {tuple(given) for given in ratios.values()} == {("loguniform", 0.5, 2)}
+    assert list(ratios) == [
+        "weight_volume_intensity_ratio",
+        "weight_flow_alignment_ratio",
+        "weight_vwap_strength_ratio",
+        "weight_breakout_strength_ratio",
+        "weight_level_confluence_ratio",
+        "weight_mtf_alignment_ratio",
+    ]
+    assert one({"weight_mtf_alignment_ratio": ["uniform", 0.5, 1]}).as_json() == DEFAULTS | {
+        "weight_mtf_alignment_ratio": ["uniform", 0.5, 1]
+    }
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "says"),
+    [
+        ("breakout", "weight_mtf_alignment_ratio", ["uniform", 0, 1], "legal 0.01 to 10"),
+        ("breakout", "weight_mtf_ratio", 2, "did you mean 'weight_mtf_alignment_ratio'"),
+        ("exit", "weight_mtf_alignment_ratio", 2, "no such parameter"),
+        ("factor_weights", "ratio", ["uniform", 0.5, 11], "11 is outside the legal 0.01 to 10"),
+        ("factor_weights", "weight", 2, "there are: ratio"),
+    ],
+)
+def test_a_weight_that_cannot_be(section, name, value, says):
+    (fault,) = faults({name: value}, section)
+    assert says in fault
+
+
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
