@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from jobs.rules import nearest
 
-JOBS = ("sample", "backfill", "coverage", "gamma", "backtest", "sweep", "database")
+JOBS = ("sample", "backfill", "coverage", "gamma", "backtest", "sweep", "watch", "database")
 """Primary configurations, one per job."""
 
 

@@ -13,7 +13,9 @@ def cross_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong between keys; values of a wrong type are skipped here."""
     yield from _date_faults(config)
     yield from _root_faults(config)
-    if config.get("source", {}).get("kind") == "rest" and not (config["days"] or config["from"]):
+    if config.get("source", {}).get("kind") == "rest" and not (
+        config.get("days") or config.get("from")
+    ):
         yield "source=rest: needs to know how far back; give days=90 or from=2025-01-31"
     if config.get("store", {}).get("kind") == "postgres" and not os.environ.get("DATABASE_URL"):
         yield "store=postgres: the environment variable DATABASE_URL is not set; it has the server"
@@ -28,6 +30,8 @@ def cross_faults(config: Mapping[str, Any]) -> Iterator[str]:
 def absent_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what has to be given to run, though not to look at the configuration."""
     source = config.get("source", {})
+    if config.get("list"):  # only shows the queue
+        return
     if source.get("kind") in ("flatfiles", "hybrid") and source.get("root") is None:
         yield "source.root=null: must be the folder that holds us_stocks_sip/ and us_indices/"
 

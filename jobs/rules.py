@@ -177,6 +177,21 @@ class Symbols:
 
 
 @dataclasses.dataclass(frozen=True)
+class SymbolList:
+    """A list of symbols that may be empty; `all` too where it means something."""
+
+    or_all: bool = False
+
+    def fault(self, value: object) -> str | None:
+        """Name every element that is no symbol."""
+        if value == [] or (value == "all" and self.or_all):
+            return None
+        if value == "all":
+            return "must be a list of symbols, such as [NVDA]"
+        return Symbols().fault(value)
+
+
+@dataclasses.dataclass(frozen=True)
 class Timeframes:
     """A list of bar lengths."""
 

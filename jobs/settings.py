@@ -15,6 +15,7 @@ from sweep.ingest.load import stored_range
 from sweep.ingest.rest import RestSettings
 from sweep.ingest.spec import BackfillSpec
 from sweep.ingest.suggest import backfill_command
+from sweep.ingest.watch import WatchSpec
 from sweep.market import timeframes
 from sweep.market.symbols import lookup
 from sweep.search.spec import (
@@ -145,6 +146,14 @@ def backfill(config: Config) -> BackfillSpec:
         source_kind=source["kind"],
         store=config["store"]["kind"],
         **options,
+    )
+
+
+def watch(config: Config) -> WatchSpec:
+    """Return what a watcher is asked to do."""
+    return WatchSpec(
+        backfill=backfill({"from": None, "to": None, **config}),
+        **{name: config[name] for name in ("interval_s", "refresh_s", "lease_s", "once")},
     )
 
 

@@ -6,6 +6,9 @@ handed on quoted.
 
 import re
 
+#: Keys of every job that hold symbols.
+_LISTS = frozenset({"symbols", "add", "remove", "retry"})
+
 _OTHER_TYPES = {
     "true": "a boolean",
     "false": "a boolean",
@@ -18,7 +21,7 @@ _NUMBER = re.compile(r"[+-]?(\d[\d_]*)?\.?\d+([eE][+-]?\d+)?")
 
 
 def quoted(override: str) -> str:
-    """Return an override as Hydra shall read it; only `symbols=` changes.
+    """Return an override as Hydra shall read it; only lists of symbols change.
 
     Raises
     ------
@@ -26,22 +29,20 @@ def quoted(override: str) -> str:
         If the value is no list of symbols, or an element reads as a boolean, number or nothing.
     """
     key, equals, value = override.partition("=")
-    if key != "symbols" or not equals:
+    if key not in _LISTS or not equals:
         return override
     value = value.strip()
-    if value == "all":
+    if value == "all" or (value == "[]" and key != "symbols"):
         return override
     if value.startswith("[") != value.endswith("]") or not value.strip("[] "):
-        raise ValueError(
-            f"{override}: must be all or a list of symbols, such as symbols=[SPY,QQQ]"
-        )
+        raise ValueError(f"{override}: must be all or a list of symbols, such as {key}=[SPY,QQQ]")
     if not value.startswith("[") and "," in value:
-        raise ValueError(f"{override}: a list stands in brackets: symbols=[{value}]")
+        raise ValueError(f"{override}: a list stands in brackets: {key}=[{value}]")
     names = [item.strip() for item in value.removeprefix("[").removesuffix("]").split(",")]
     faults = [text for name in names if (text := _fault(name))]
     if faults:
         raise ValueError(f"{override}: {'; '.join(faults)}")
-    return f"symbols=[{','.join(_quote(name) for name in names)}]"
+    return f"{key}=[{','.join(_quote(name) for name in names)}]"
 
 
 def _fault(name: str) -> str | None:

@@ -39,6 +39,7 @@ from sweep.ingest.spec import BackfillReport, BackfillSpec, Failure
 from sweep.ingest.stage import Staged, read_manifest, stage_day
 from sweep.ingest.suggest import nearest, tickers_in
 from sweep.ingest.tally import Tally
+from sweep.ingest.watchlist import watched
 from sweep.market.symbols import Symbol
 from sweep.market.timeframes import ordered
 from sweep.store.splits import SplitStore
@@ -83,6 +84,9 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
     timeframes = ordered(("1m", *spec.timeframes))
     root = _writable(os.fspath(spec.storage_root))
     tally = Tally()
+    if spec.symbols == "all" and (listed := watched(spec.store, root)):
+        spec = dataclasses.replace(spec, symbols=listed)
+        tally.notes.append(f"symbols=all: the {len(listed)} of the watchlist")
     if spec.source_kind == "rest":
         with RestClient(spec.rest) as client:
             symbols, days = rest_range(spec)

@@ -26,8 +26,8 @@ class BackfillSpec:
     storage_root
         `storage.root`, a local folder.
     symbols
-        Names or vendor tickers; `all`: every symbol of the asset-class table found in a local
-        folder, of a bucket or by REST the ETFs and indices.
+        Names or vendor tickers; `all`: the watchlist; where it is empty, every symbol of the
+        asset-class table found in a local folder, of a bucket or by REST the ETFs and indices.
     first, last
         New York dates, both included. `last` None: the newest day file, with REST the newest
         session that is over. `first` None: `days` before, else the oldest day file.

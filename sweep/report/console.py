@@ -55,6 +55,37 @@ def show_coverage(first: dt.date, last: dt.date, series: Sequence[Row]) -> None:
     console().print(table)
 
 
+def show_queue(watched: Sequence[str], entries: Sequence[Row]) -> None:
+    """Print the watchlist and the ingestion queue.
+
+    Parameters
+    ----------
+    watched
+        Symbols on the watchlist.
+    entries
+        Entries (`sweep.store.queue.Entry`).
+    """
+    out = console()
+    out.print(f"WATCHLIST {', '.join(watched) or 'is empty'}", soft_wrap=True)
+    if not entries:
+        out.print("the queue is empty")
+        return
+    table = table_of("INGESTION QUEUE", ("symbol", "task", "state"))
+    table.add_column("tries", justify="right", no_wrap=True)
+    table.add_column("since (UTC)", no_wrap=True)
+    for entry in entries:
+        since = entry["finished_at"] or entry["enqueued_at"]
+        table.add_row(
+            *(entry[name] for name in ("symbol", "task", "state")),
+            str(entry["attempts"]),
+            f"{since:%Y-%m-%d %H:%M}",
+        )
+    out.print(table)
+    for entry in entries:
+        if entry["error"]:
+            out.print(f"{entry['symbol']}, {entry['task']}: {entry['error']}", soft_wrap=True)
+
+
 def show_backtest(first: dt.date, last: dt.date, results: Sequence[Row]) -> None:
     """Print a table of detectors and the BACKTEST SUMMARY.
 

@@ -57,6 +57,11 @@ class CoverageStore:
         names = self._folder.names("coverage")
         return sorted(unquote(n.removeprefix("symbol=")) for n in names if n.startswith("symbol="))
 
+    def months(self, symbol: str) -> list[str]:
+        """Return the months of a symbol that have records, `YYYY-MM`, rising."""
+        names = self._folder.names("coverage", f"symbol={file_name(symbol)}")
+        return [match.group(1) for name in names if (match := _MONTH.fullmatch(name))]
+
     def read(
         self,
         symbols: Iterable[str] | None = None,

@@ -19,6 +19,7 @@ from sweep.store.errors import StoreTerminal
 from sweep.store.sql.arrow_rows import Rows, arrow_type, is_json, shape
 from sweep.store.sql.connect import Kind, connect
 from sweep.store.sql.faults import translated
+from sweep.store.sql.listen import Listener
 from sweep.store.sql.models import METADATA
 from sweep.store.sql.write import write
 
@@ -136,6 +137,10 @@ class Database:
         """Give a connection whose work is kept together or not at all."""
         with translated(self.place), self._engine.begin() as connection:
             yield connection
+
+    def listener(self, channel: str) -> Listener:
+        """Return what waits for a word on a channel: LISTEN on Postgres, a pause on SQLite."""
+        return Listener(self._engine, self.place, channel)
 
     def upsert(self, table: str, rows: Rows, *, update: bool = True) -> int:
         """Write rows in one transaction; writing them again changes nothing.

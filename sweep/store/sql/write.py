@@ -6,7 +6,7 @@ sends it through staging.
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import pgpq
@@ -47,6 +47,18 @@ def write(connection: sa.Connection, table: sa.Table, rows: pa.Table, *, update:
         connection.exec_driver_sql(statement, rows.to_pylist())
     else:
         _copy_in(connection, table, rows, update=update)
+
+
+def insert_new(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+) -> int:
+    """Insert rows given by plain values where their key is not there; return how many were not."""
+    if not rows:
+        return 0
+    family = sqlite if connection.dialect.name == "sqlite" else postgresql
+    keys = [column.name for column in table.primary_key]
+    statement = family.insert(table).values(list(rows)).on_conflict_do_nothing(index_elements=keys)
+    return len(connection.execute(statement.returning(*table.primary_key)).all())
 
 
 def _upsert(
