@@ -78,8 +78,33 @@ def _date_faults(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"from={first}, to={last}: the first date lies after the last; swap them"
 
 
+def _bucket_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    storage = config.get("storage", {})
+    root = storage.get("root")
+    if not isinstance(root, str):
+        return
+    if "://" not in root:
+        given = [name for name in ("endpoint", "region") if storage.get(name) is not None]
+        if given:
+            yield (
+                f"storage.{given[0]}={storage[given[0]]}: only a bucket has one, and "
+                f"storage.root={root} is a folder; give storage.root=s3://bucket/prefix"
+            )
+        return
+    from sweep.store.place import url_fault  # noqa: PLC0415 - slow
+
+    if fault := url_fault(root):
+        yield f"storage.root: {fault}"
+    elif root.startswith("s3://") and config.get("store", {}).get("kind") == "sqlite":
+        yield (
+            f"storage.root={root}, store=sqlite: a SQLite file belongs to one machine; with a "
+            "bucket give store=postgres (DATABASE_URL has the server)"
+        )
+
+
 def _root_faults(config: Mapping[str, Any]) -> Iterator[str]:
-    """Refuse relative roots in a Ray job, which throws its folder away."""
+    """Refuse roots that cannot be read, and relative ones where Ray throws the folder away."""
+    yield from _bucket_faults(config)
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
         return
     for section in ("storage", "source"):

@@ -8,6 +8,9 @@ VARIABLES = {
     "MASSIVE_S3_ACCESS_KEY_ID": "flat files from S3",
     "MASSIVE_S3_SECRET_ACCESS_KEY": "flat files from S3",
     "DATABASE_URL": "store=postgres",
+    "AWS_ACCESS_KEY_ID": "storage.root=s3://...",
+    "AWS_SECRET_ACCESS_KEY": "storage.root=s3://...",
+    "AWS_SESSION_TOKEN": "storage.root=s3://..., with temporary keys",
 }
 """Environment variables that hold credentials, and what each is for."""
 

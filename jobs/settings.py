@@ -1,7 +1,6 @@
 """Turn the composed configuration into the typed settings that `sweep` takes."""
 
 import datetime as dt
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +26,7 @@ from sweep.search.spec import (
     SweepSpec,
 )
 from sweep.store.lake import Lake
+from sweep.store.place import Place, place
 
 Config = Mapping[str, Any]
 
@@ -116,9 +116,10 @@ def costs(config: Config) -> dict[str, Costs]:
     }
 
 
-def storage_root(config: Config) -> pathlib.Path:
-    """Return the folder of everything that is written."""
-    return pathlib.Path(config["storage"]["root"]).expanduser()
+def storage_root(config: Config) -> Place:
+    """Return the place of everything that is written."""
+    given = config["storage"]
+    return place(given["root"], endpoint=given.get("endpoint"), region=given.get("region"))
 
 
 def backfill(config: Config) -> BackfillSpec:

@@ -4,6 +4,7 @@ Environment of Ray is set before anything imports it.
 """
 
 import os
+import secrets
 import shutil
 import tempfile
 import uuid
@@ -15,6 +16,7 @@ import pytest
 from psycopg import sql
 
 from sweep.store.database import Database
+from sweep.store.place import place
 from tests.fault_proxy import FaultProxy
 from tests.servers import PostgresServer, S3Server
 
@@ -33,8 +35,14 @@ os.environ.update(
 for _name in (
     *("RAY_ADDRESS", "DATABASE_URL", "MASSIVE_API_KEY"),
     *("MASSIVE_S3_ACCESS_KEY_ID", "MASSIVE_S3_SECRET_ACCESS_KEY"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"),
+    *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"),
 ):
     os.environ.pop(_name, None)
+
+# Workers of the session's Ray take them over, whenever the S3 server itself is started.
+S3_KEYS = (f"K{secrets.token_hex(8)}", secrets.token_hex(16))
+os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = S3_KEYS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -80,11 +88,18 @@ def postgres_database(postgres_url):
 @pytest.fixture(scope="session")
 def s3_server():
     """A real S3 server, once for all tests."""
-    server = S3Server()
+    server = S3Server(*S3_KEYS)
     try:
         yield server.start()
     finally:
         server.remove()
+
+
+@pytest.fixture
+def s3_root(s3_server):
+    """An empty prefix of the S3 server, to be used as a storage root."""
+    url = f"s3://{s3_server.BUCKET}/root-{uuid.uuid4().hex[:12]}"
+    return place(url, endpoint=s3_server.endpoint)
 
 
 @pytest.fixture

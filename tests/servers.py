@@ -188,8 +188,9 @@ class S3Server:
 
     BUCKET = "flatfiles"
 
-    def __init__(self):
-        self.key, self.secret = f"K{secrets.token_hex(8)}", secrets.token_hex(16)
+    def __init__(self, key=None, secret=None):
+        self.key = key or f"K{secrets.token_hex(8)}"
+        self.secret = secret or secrets.token_hex(16)
         self.folder = Path(tempfile.mkdtemp(prefix="s3-"))
         self.process = None
         self.port = 0
@@ -247,7 +248,12 @@ class S3Server:
                     *(program, "-logtostderr=true", "server", "-ip=127.0.0.1"),
                     *("-ip.bind=127.0.0.1", f"-dir={data}", "-master.volumeSizeLimitMB=1024"),
                     *("-volume.max=8", "-filer", "-s3", f"-s3.config={config}", "-s3.iam=false"),
-                    *("-master.telemetry=false", *options),
+                    *(
+                        "-master.telemetry=false",
+                        "-s3.port.lance=0",
+                        "-s3.port.iceberg=0",
+                        *options,
+                    ),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

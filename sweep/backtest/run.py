@@ -7,7 +7,6 @@ import io
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +22,7 @@ from sweep.engine.single_set import SingleResult, evaluate_single
 from sweep.engine.trade_table import trade_columns
 from sweep.ingest.load import Market, load_market
 from sweep.market.calendar import as_dates
+from sweep.store.place import Place
 from sweep.store.results import FUNNEL, TRADES, Results
 from sweep.store.tables import FUNNEL_ROWS, TRADE_ROWS, funnel_table
 
@@ -137,7 +137,7 @@ def _evaluate(
     return DetectorResult(detector.name, status, reason, symbols, sessions, metrics), single
 
 
-def _new_folder(storage_root: Path) -> Results:
+def _new_folder(storage_root: Place) -> Results:
     """Make the next free folder of today; an earlier run is never overwritten."""
     today = dt.datetime.now(tz=dt.UTC).date()
     for number in itertools.count(1):

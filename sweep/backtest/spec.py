@@ -2,11 +2,11 @@
 
 import dataclasses
 import datetime as dt
-import pathlib
 from collections.abc import Mapping
 from typing import Literal
 
-from sweep.engine.run_spec import RunSpec
+from sweep.ingest.run_spec import RunSpec
+from sweep.store.place import Place
 
 Status = Literal["traded", "no_signal", "not_evaluable", "not_built"]
 
@@ -61,7 +61,7 @@ class BacktestReport:
     """
 
     name: str
-    folder: pathlib.Path
+    folder: Place
     first: dt.date
     last: dt.date
     results: tuple[DetectorResult, ...]

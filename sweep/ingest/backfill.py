@@ -10,7 +10,6 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from sweep.ingest.downloads import Downloads
 from sweep.ingest.merge import merge_month
@@ -42,6 +41,7 @@ from sweep.ingest.tally import Tally
 from sweep.ingest.watchlist import watched
 from sweep.market.symbols import Symbol
 from sweep.market.timeframes import ordered
+from sweep.store.place import ObjectPath, Place, cache_folder, place
 from sweep.store.splits import SplitStore
 
 __all__ = ["BackfillReport", "BackfillSpec", "Failure", "backfill"]
@@ -82,7 +82,7 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
     started = time.monotonic()
     say = progress or _silent
     timeframes = ordered(("1m", *spec.timeframes))
-    root = _writable(os.fspath(spec.storage_root))
+    root = _writable(place(spec.storage_root))
     tally = Tally()
     if spec.symbols == "all" and (listed := watched(spec.store, root)):
         spec = dataclasses.replace(spec, symbols=listed)
@@ -157,7 +157,7 @@ def _report(
 def _by_files(
     spec: BackfillSpec,
     source: DaySource,
-    root: Path,
+    root: Place,
     plan: Plan,
     timeframes: Sequence[str],
     tally: Tally,
@@ -182,7 +182,7 @@ def _by_files(
 def _by_rest(
     spec: BackfillSpec,
     client: RestClient,
-    root: Path,
+    root: Place,
     symbols: Sequence[Symbol],
     days: Sequence[dt.date],
     newest: Mapping[str, dt.date],
@@ -227,7 +227,7 @@ def _by_rest(
     return unknown
 
 
-def _cheaper(spec: BackfillSpec, plan: Plan, source: DaySource, root: Path, tally: Tally) -> Plan:
+def _cheaper(spec: BackfillSpec, plan: Plan, source: DaySource, root: Place, tally: Tally) -> Plan:
     """Leave those holes to REST whose requests take less time than their files not cached."""
     if not isinstance(source, S3FlatFiles):
         tally.notes.append("hybrid: day files where there are any (local), REST for the rest")
@@ -252,18 +252,18 @@ def _cheaper(spec: BackfillSpec, plan: Plan, source: DaySource, root: Path, tall
     return dataclasses.replace(plan, holes=holes)
 
 
-def open_source(spec: BackfillSpec, root: Path) -> LocalFlatFiles | S3FlatFiles:
+def open_source(spec: BackfillSpec, root: Place) -> LocalFlatFiles | S3FlatFiles:
     """Return the day files that `source_root` names; a bucket's cache is cleaned first."""
-    place = os.fspath(spec.source_root or "")
-    if "://" not in place or place.startswith("file://"):
-        return LocalFlatFiles.at(place)
-    cache = root / "cache" / "flatfiles"
+    where = os.fspath(spec.source_root or "")
+    if "://" not in where or where.startswith("file://"):
+        return LocalFlatFiles.at(where)
+    cache = cache_folder(root) / "flatfiles"
     clean_cache(cache, spec.cache_hours)
-    return S3FlatFiles.at(place, cache, endpoint=spec.endpoint)
+    return S3FlatFiles.at(where, cache, endpoint=spec.endpoint)
 
 
 def _stage_days(
-    spec: BackfillSpec, source: DaySource, root: Path, plan: Plan, tally: Tally, say: Progress
+    spec: BackfillSpec, source: DaySource, root: Place, plan: Plan, tally: Tally, say: Progress
 ) -> None:
     """Stage the files of all holes; those of a bucket while others are on their way."""
     tasks = days_to_stage(plan, root, keep_all=spec.keep_all_symbols)
@@ -277,8 +277,8 @@ def _stage_days(
         for day in outcomes:
             done += 1
             if day.result is None:
-                place = source.describe(day.task[0].key)
-                tally.failures.append(Failure(place, apart_from(place, day.error or "")))
+                named = source.describe(day.task[0].key)
+                tally.failures.append(Failure(named, apart_from(named, day.error or "")))
             elif day.result.fresh:
                 tally.add_file(day.result, names)
             size = tally.bytes_read if arrived is None else arrived
@@ -305,12 +305,12 @@ def _staged(
     return run_tasks(stage, tasks, workers if work_s > _WORTH_S else 1)
 
 
-def _stage_one(source: DaySource, root: Path, task: StageTask) -> Staged:
+def _stage_one(source: DaySource, root: Place, task: StageTask) -> Staged:
     file, symbols = task
     return stage_day(source, file, symbols, root)
 
 
-def _found(plan: Plan, root: Path) -> frozenset[str]:
+def _found(plan: Plan, root: Place) -> frozenset[str]:
     """Return the symbols that some file of the range, now or before, had a row of."""
     found = set(plan.seen)
     for symbol in plan.symbols:
@@ -324,7 +324,7 @@ def _found(plan: Plan, root: Path) -> frozenset[str]:
 
 
 def _unknown(
-    plan: Plan, found: frozenset[str], source: DaySource, root: Path
+    plan: Plan, found: frozenset[str], source: DaySource, root: Place
 ) -> dict[str, tuple[str, ...]]:
     """Return the names that no file had, with names like them from the newest file read."""
     names: dict[str, tuple[str, ...]] = {}
@@ -343,14 +343,16 @@ def _unknown(
     return names
 
 
-def _writable(root: str) -> Path:
-    if "://" in root and not root.startswith("file://"):
-        raise ValueError(f"storage.root of a backfill must be a local folder, got {root}")
-    folder = Path(root.removeprefix("file://")).expanduser()
+def _writable(folder: Place) -> Place:
+    """Return the storage root once something could be written there."""
     probe = folder / f".{uuid.uuid4().hex}.tmp"
+    if isinstance(folder, ObjectPath):
+        probe.write_bytes(b"")
+        probe.unlink(missing_ok=True)
+        return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
+        probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
         raise OSError(

@@ -21,6 +21,7 @@ from sweep.market.symbols import lookup
 from sweep.market.timeframes import MINUTES, ordered
 from sweep.store.coverage import ABSENT, COMPLETE, PROVISIONAL, CoverageStore
 from sweep.store.lake import Lake
+from sweep.store.place import Place
 
 #: States beside those of the records: never fetched; the source has another version than was read;
 #: complete, but the minutes are not in the store as recorded; this timeframe was never built.
@@ -132,7 +133,7 @@ class CoverageReport:
 
 
 def coverage_report(
-    storage_root: str | os.PathLike[str],
+    storage_root: str | Place,
     *,
     symbols: Sequence[str] | Literal["all"] = "all",
     timeframes: Sequence[str] = ("1m",),
@@ -175,7 +176,7 @@ def coverage_report(
     last = last or (known[-1] if known else None)
     if first is None or last is None:
         raise ValueError(
-            f"No data found: the store in {os.fspath(storage_root)} knows nothing of "
+            f"No data found: the store in {storage_root} knows nothing of "
             f"{', '.join(names) or 'any symbol'}; fill it with: "
             f"{backfill_command(storage_root, names)}"
         )

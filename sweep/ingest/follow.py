@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import datetime as dt
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from sweep.ingest.backfill import open_source
 from sweep.ingest.plan import make_plan, rest_holes
@@ -14,6 +13,7 @@ from sweep.ingest.spec import BackfillSpec
 from sweep.market.calendar import as_dates, session_table
 from sweep.market.symbols import Symbol, lookup
 from sweep.store.coverage import PROVISIONAL, CoverageStore
+from sweep.store.place import Place, place
 
 #: How far behind its newest record a symbol is looked at: files come late and are replaced.
 _BACK = dt.timedelta(days=10)
@@ -39,7 +39,7 @@ def sessions_due(spec: BackfillSpec, symbols: Sequence[str]) -> dict[dt.date, tu
     OSError
         If the source does not answer.
     """
-    root = Path(spec.storage_root).expanduser()
+    root = place(spec.storage_root)
     now = utc_now()
     since: dict[str, dt.date] = {}
     asked: set[tuple[str, dt.date]] = set()
@@ -76,7 +76,7 @@ def _by_product(symbols: Sequence[Symbol]) -> list[list[Symbol]]:
 
 def _holes(
     spec: BackfillSpec,
-    root: Path,
+    root: Place,
     group: Sequence[Symbol],
     first: dt.date,
     now: dt.datetime,

@@ -24,6 +24,7 @@ from sweep.ingest.tally import Tally
 from sweep.market.symbols import lookup
 from sweep.store.coverage import ABSENT, COMPLETE, CoverageStore
 from sweep.store.lake import Lake
+from sweep.store.place import Place, cache_folder, place
 
 _log = logging.getLogger(__name__)
 
@@ -74,13 +75,13 @@ class CachedFlatFiles:
         return ((self.root / file.key).parent / f"{file.day}.{file.version}.csv.gz").open("rb")
 
 
-def has_records(storage_root: str | os.PathLike[str], symbol: str) -> bool:
+def has_records(storage_root: str | Place, symbol: str) -> bool:
     """Tell whether a backfill ever looked for a symbol."""
     return symbol in CoverageStore(storage_root).symbols()
 
 
 def unrecorded(
-    storage_root: str | os.PathLike[str], symbol: str, days: Sequence[dt.date]
+    storage_root: str | Place, symbol: str, days: Sequence[dt.date]
 ) -> tuple[dt.date, ...]:
     """Return those of the sessions without bars that no record says are known to be so."""
     if not days:
@@ -91,7 +92,7 @@ def unrecorded(
 
 
 def fill_holes(
-    storage_root: str | os.PathLike[str],
+    storage_root: str | Place,
     holes: Mapping[str, Sequence[dt.date]],
     rest: RestSettings | None = None,
 ) -> list[str]:
@@ -100,7 +101,7 @@ def fill_holes(
     Parameters
     ----------
     storage_root
-        `storage.root`; only a local one is filled.
+        `storage.root`.
     holes
         Symbol -> sessions, not empty.
     rest
@@ -111,10 +112,7 @@ def fill_holes(
     list of str
         What came from where and what did not work, as sentences.
     """
-    place = os.fspath(storage_root)
-    if "://" in place and not place.startswith("file://"):
-        return ["holes of a storage.root that is no local folder are not filled while loading"]
-    root = Path(place.removeprefix("file://"))
+    root = place(storage_root)
     notes: list[str] = []
     left: dict[str, tuple[dt.date, ...]] = {}
     for symbol, days in holes.items():
@@ -131,11 +129,11 @@ def fill_holes(
 
 
 def _from_files(
-    root: Path, symbol: str, days: Sequence[dt.date], notes: list[str]
+    root: Place, symbol: str, days: Sequence[dt.date], notes: list[str]
 ) -> set[dt.date]:
     """Fill from staged days and cached files; return the sessions merged."""
     product = product_of(lookup(symbol))
-    cache = CachedFlatFiles(root / "cache" / "flatfiles")
+    cache = CachedFlatFiles(cache_folder(root) / "flatfiles")
     by_month: dict[str, list[tuple[dt.date, SourceFile | None]]] = collections.defaultdict(list)
     for day in days:
         manifest = read_manifest(root, day, product.name)
@@ -147,8 +145,8 @@ def _from_files(
         try:
             stage_day(cache, file, (symbol,), root)
         except (OSError, ValueError) as error:
-            place = cache.describe(file.key)
-            notes.append(f"{place}: {apart_from(place, str(error))}")
+            named = cache.describe(file.key)
+            notes.append(f"{named}: {apart_from(named, str(error))}")
         else:
             by_month[f"{day:%Y-%m}"].append((day, file))
     filled: set[dt.date] = set()
@@ -160,7 +158,7 @@ def _from_files(
 
 
 def _from_rest(
-    root: Path, holes: Mapping[str, Sequence[dt.date]], settings: RestSettings
+    root: Place, holes: Mapping[str, Sequence[dt.date]], settings: RestSettings
 ) -> list[str]:
     tally, now = Tally(), utc_now()
     with RestClient(settings) as client:

@@ -3,7 +3,6 @@
 import dataclasses
 import datetime as dt
 import math
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -21,6 +20,7 @@ from sweep.market.calendar import as_dates, new_york_date, session_index, sessio
 from sweep.market.splits import Split, adjust, price_factors
 from sweep.market.symbols import Symbol, lookup
 from sweep.store.lake import Lake
+from sweep.store.place import Place
 from sweep.store.splits import SplitStore
 
 WARM_UP_BARS = 600  # three spans of EMA 200, the longest warm-up of a feature
@@ -56,7 +56,7 @@ def warm_up_sessions(bar_minutes: int) -> int:
 
 
 def load_market(
-    storage_root: str | os.PathLike[str],
+    storage_root: str | Place,
     symbols: Sequence[str],
     *,
     first: dt.date | None,

@@ -8,14 +8,12 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.bars import Sessions
-from sweep.ingest.lease import lease
 from sweep.ingest.sources import SourceFile
 from sweep.ingest.stage import Manifest, read_manifest, read_staged
 from sweep.market.aggregation import aggregate
@@ -25,6 +23,8 @@ from sweep.market.symbols import file_name
 from sweep.market.timeframes import MINUTES
 from sweep.store.coverage import ABSENT, COMPLETE, PROVISIONAL, CoverageStore
 from sweep.store.lake import Lake
+from sweep.store.lease import lease
+from sweep.store.place import Place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ class MonthResult:
     minutes: int
 
 
-def merge_month(root: Path, plan: MonthPlan) -> MonthResult:
+def merge_month(root: Place, plan: MonthPlan) -> MonthResult:
     """Merge staged days of one symbol into its month and rebuild the higher timeframes.
 
     A day whose file has no row of the symbol, or that has no file, becomes `absent_at_vendor`;

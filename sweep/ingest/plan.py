@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from sweep.ingest.merge import MonthPlan
@@ -19,6 +18,7 @@ from sweep.market.symbols import ETFS, TABLE, Symbol, lookup
 from sweep.market.symbols import INDICES as INDEX_NAMES
 from sweep.store.coverage import ABSENT, COMPLETE, CoverageStore
 from sweep.store.lake import Lake
+from sweep.store.place import Place
 
 FileKey = tuple[str, dt.date]
 
@@ -58,7 +58,7 @@ class Plan:
         return tuple(key for key in keys if key not in self.late)
 
 
-def make_plan(spec: BackfillSpec, source: DaySource, root: Path) -> Plan:
+def make_plan(spec: BackfillSpec, source: DaySource, root: Place) -> Plan:
     """Resolve symbols and range, and find the holes.
 
     A hole is a session without a record, or whose file has another version than its record. A file
@@ -104,7 +104,7 @@ def make_plan(spec: BackfillSpec, source: DaySource, root: Path) -> Plan:
 
 
 def days_to_stage(
-    plan: Plan, root: Path, *, keep_all: bool
+    plan: Plan, root: Place, *, keep_all: bool
 ) -> list[tuple[SourceFile, tuple[str, ...] | None]]:
     """Return the files to read, with the symbols to take (None: all), rising by day."""
     wanted: dict[FileKey, list[str]] = collections.defaultdict(list)
@@ -124,7 +124,7 @@ def days_to_stage(
 
 
 def months_to_merge(
-    plan: Plan, root: Path, source: str, timeframes: Sequence[str], found: Iterable[str]
+    plan: Plan, root: Place, source: str, timeframes: Sequence[str], found: Iterable[str]
 ) -> list[MonthPlan]:
     """Return the months that change, by month: those with holes or without a timeframe.
 
@@ -212,7 +212,7 @@ def _sessions(spec: BackfillSpec, published: Sequence[dt.date]) -> tuple[dt.date
 
 
 def _holes(
-    root: Path,
+    root: Place,
     source: str,
     symbols: Sequence[Symbol],
     days: Sequence[dt.date],
@@ -249,7 +249,7 @@ def _held(records: Sequence[Mapping[str, Any]], stored: Collection[str]) -> list
 
 
 def rest_holes(
-    root: Path, symbols: Sequence[Symbol], days: Sequence[dt.date]
+    root: Place, symbols: Sequence[Symbol], days: Sequence[dt.date]
 ) -> tuple[dict[str, tuple[dt.date, ...]], frozenset[str]]:
     """Return what only REST can fill now, and the symbols that have a bar in the store.
 

@@ -17,9 +17,9 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from sweep.ingest.retry import TRANSIENT_STATUS, Retry, SourceTransient, retry_after
 from sweep.market.splits import Split
 from sweep.market.symbols import Symbol
+from sweep.store.retry import TRANSIENT_STATUS, Retry, SourceTransient, retry_after
 
 API_KEY = "MASSIVE_API_KEY"
 BASE_URL = "https://api.massive.com"

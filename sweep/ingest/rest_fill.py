@@ -8,7 +8,6 @@ import concurrent.futures
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from sweep.ingest.merge import MonthPlan, merge_month
 from sweep.ingest.rest import RestClient, minutes_path
@@ -19,6 +18,7 @@ from sweep.market.symbols import INDEX, Symbol, lookup
 from sweep.store.database import Database
 from sweep.store.errors import StoreTerminal, StoreTransient
 from sweep.store.lake import Lake
+from sweep.store.place import Place
 from sweep.store.splits import SplitStore
 from sweep.store.sql.connect import Kind
 
@@ -50,7 +50,7 @@ def calls_for(holes: Mapping[str, Sequence[dt.date]]) -> list[Call]:
 
 
 def fill_by_rest(
-    root: Path,
+    root: Place,
     client: RestClient,
     holes: Mapping[str, Sequence[dt.date]],
     *,
@@ -65,7 +65,7 @@ def fill_by_rest(
     Parameters
     ----------
     root
-        Local `storage.root`.
+        `storage.root`.
     client
         Whom to ask.
     holes
@@ -112,7 +112,7 @@ def fill_by_rest(
 
 
 def fetch_splits(
-    root: Path, client: RestClient, symbols: Sequence[Symbol], store: Kind, tally: Tally
+    root: Place, client: RestClient, symbols: Sequence[Symbol], store: Kind, tally: Tally
 ) -> None:
     """Fetch the splits of stocks and ETFs into Parquet and the SQL table `splits`.
 
@@ -141,7 +141,7 @@ def fetch_splits(
 
 
 def unbuilt_months(
-    root: Path, symbols: Sequence[Symbol], days: Sequence[dt.date], timeframes: Sequence[str]
+    root: Place, symbols: Sequence[Symbol], days: Sequence[dt.date], timeframes: Sequence[str]
 ) -> list[MonthPlan]:
     """Return stored months of the range that lack a timeframe; nothing is fetched for them."""
     lake = Lake(root)
@@ -162,7 +162,7 @@ def _fetch(client: RestClient, call: Call) -> RestMinutes:
 
 
 def _staged(
-    root: Path,
+    root: Place,
     call: Call,
     minutes: RestMinutes,
     provisional: Callable[[Symbol, dt.date], bool],

@@ -3,7 +3,6 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from sweep.ingest.stage import phases, stage_symbol
 from sweep.market.calendar import midnight_ns
 from sweep.market.schema import BARS, MINUTE_VWAP, TIMESTAMP
 from sweep.market.symbols import INDEX, Symbol
+from sweep.store.place import Place
 
 #: Value of the column `source`, name of the stage folder, version of what is staged there.
 REST = "rest"
@@ -105,7 +105,7 @@ def _bars(rows: Columns, vwap: Float, symbol: Symbol, day: dt.date) -> pa.Table:
 
 
 def stage_minutes(
-    root: Path, symbol: Symbol, minutes: RestMinutes, days: Sequence[dt.date], key: str
+    root: Place, symbol: Symbol, minutes: RestMinutes, days: Sequence[dt.date], key: str
 ) -> list[tuple[dt.date, SourceFile, SymbolCounts | None]]:
     """Stage the bars of sessions below `date=D/source=rest`.
 

@@ -23,10 +23,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fsspec.asyn import sync
 
 from sweep.ingest.inflate import BarsError
-from sweep.ingest.lease import lease
 from sweep.ingest.products import Product
-from sweep.ingest.retry import TRANSIENT_STATUS, Retry, SourceTransient, retry_after
 from sweep.ingest.sources import SourceFile
+from sweep.store.lease import lease
+from sweep.store.retry import TRANSIENT_STATUS, Retry, SourceTransient, retry_after
 
 Answer = TypeVar("Answer")
 

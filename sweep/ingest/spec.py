@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from sweep.ingest.rest import RestSettings
+from sweep.store.place import Place
 from sweep.store.sql.connect import Kind
 
 SOURCE_KINDS = ("flatfiles", "rest", "hybrid")
@@ -24,7 +25,7 @@ class BackfillSpec:
     source_root
         Folder that holds the vendor's day files, or `s3://bucket`; None with `rest`.
     storage_root
-        `storage.root`, a local folder.
+        `storage.root`.
     symbols
         Names or vendor tickers; `all`: the watchlist; where it is empty, every symbol of the
         asset-class table found in a local folder, of a bucket or by REST the ETFs and indices.
@@ -54,7 +55,7 @@ class BackfillSpec:
     """
 
     source_root: str | os.PathLike[str] | None
-    storage_root: str | os.PathLike[str]
+    storage_root: str | Place
     symbols: tuple[str, ...] | Literal["all"]
     first: dt.date | None = None
     last: dt.date | None = None

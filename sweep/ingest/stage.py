@@ -9,9 +9,7 @@ import dataclasses
 import datetime as dt
 import functools
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +19,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sweep.ingest.flatfiles import DayRows, SymbolCounts, read_day
-from sweep.ingest.lease import lease
 from sweep.ingest.sources import DaySource, SourceFile
 from sweep.market.calendar import PHASES, session_table
 from sweep.market.schema import BARS
 from sweep.market.symbols import lookup
+from sweep.store.atomic import replacing
+from sweep.store.copies import fetched
 from sweep.store.folder import Folder
+from sweep.store.lease import lease
+from sweep.store.place import Place
 
 _FORMAT = 1
 _PART = "part-0.parquet"
@@ -97,12 +98,12 @@ class Staged:
     fresh: tuple[str, ...]
 
 
-def stage_folder(root: Path, day: dt.date, product: str) -> Path:
+def stage_folder(root: Place, day: dt.date, product: str) -> Place:
     """Return the folder of a staged day."""
     return root / "stage" / f"date={day}" / f"source={product}"
 
 
-def read_manifest(root: Path, day: dt.date, product: str) -> Manifest | None:
+def read_manifest(root: Place, day: dt.date, product: str) -> Manifest | None:
     """Return the manifest of a staged day, None where nothing valid is staged."""
     folder = stage_folder(root, day, product)
     try:
@@ -124,13 +125,13 @@ def read_manifest(root: Path, day: dt.date, product: str) -> Manifest | None:
     )
 
 
-def read_staged(root: Path, day: dt.date, product: str, symbol: str) -> pa.Table:
+def read_staged(root: Place, day: dt.date, product: str, symbol: str) -> pa.Table:
     """Return the staged minutes of one symbol: columns of `BARS`, rising.
 
     Small parts are kept for the next symbol of the month; of large ones the row groups of other
     symbols are skipped by their statistics.
     """
-    path = stage_folder(root, day, product) / _PART
+    path = fetched(stage_folder(root, day, product) / _PART)
     stat = path.stat()
     if stat.st_size <= _SMALL_PART:
         table = _whole_part(str(path), stat.st_ino, stat.st_mtime_ns)
@@ -154,7 +155,7 @@ def _whole_part(path: str, inode: int, modified_ns: int) -> pa.Table:
 
 
 def stage_day(
-    source: DaySource, file: SourceFile, symbols: Sequence[str] | None, root: Path
+    source: DaySource, file: SourceFile, symbols: Sequence[str] | None, root: Place
 ) -> Staged:
     """Read a day file for the symbols not taken from this version yet, and stage their minutes.
 
@@ -165,7 +166,7 @@ def stage_day(
     symbols
         Names; None for all in the file.
     root
-        Local `storage.root`.
+        `storage.root`.
 
     Returns
     -------
@@ -192,7 +193,7 @@ def stage_day(
         table = as_bars(rows, file.day, source.name)
         counts = dict(rows.counts)
         if before is not None and same and missing is not None:
-            old = pq.read_table(folder / _PART, partitioning=None).cast(BARS)
+            old = pq.read_table(fetched(folder / _PART), partitioning=None).cast(BARS)
             again = pc.is_in(old["symbol"], value_set=pa.array(missing, pa.string()))
             table = pa.concat_tables([old.filter(pc.invert(again)), table])
             table = table.sort_by([("symbol", "ascending"), ("ts", "ascending")])
@@ -211,7 +212,7 @@ def stage_day(
             text_bytes=rows.text_bytes,
             staged_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         )
-        part = Folder(str(folder))
+        part = Folder(folder)
         part.remove_leftovers(_PART)
         part.replace(_PART, table=table)
         _write_manifest(folder, manifest)
@@ -260,7 +261,7 @@ def phases(ts: NDArray[np.int64], day: dt.date) -> pa.Array:
 
 
 def stage_symbol(
-    root: Path,
+    root: Place,
     day: dt.date,
     source: str,
     symbol: str,
@@ -273,7 +274,7 @@ def stage_symbol(
     Parameters
     ----------
     root
-        Local `storage.root`.
+        `storage.root`.
     day, source, symbol
         What the minutes are of; `source` names the folder and its version.
     table
@@ -289,7 +290,7 @@ def stage_symbol(
         kept = dict(before.counts) if before is not None else {}
         kept.pop(symbol, None)
         if before is not None:
-            old = pq.read_table(folder / _PART, partitioning=None).cast(BARS)
+            old = pq.read_table(fetched(folder / _PART), partitioning=None).cast(BARS)
             table = pa.concat_tables([old.filter(pc.not_equal(old["symbol"], symbol)), table])
             table = table.sort_by([("symbol", "ascending"), ("ts", "ascending")])
         asked = before.asked if before is not None and before.asked is not None else ()
@@ -304,13 +305,13 @@ def stage_symbol(
             text_bytes=0,
             staged_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         )
-        part = Folder(str(folder))
+        part = Folder(folder)
         part.remove_leftovers(_PART)
         part.replace(_PART, table=table)
         _write_manifest(folder, manifest)
 
 
-def _write_manifest(folder: Path, manifest: Manifest) -> None:
+def _write_manifest(folder: Place, manifest: Manifest) -> None:
     text = {
         "format": _FORMAT,
         "date": str(manifest.day),
@@ -329,6 +330,5 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
         "text_bytes": manifest.text_bytes,
         "staged_at": manifest.staged_at,
     }
-    temporary = folder / f".manifest.json.{uuid.uuid4().hex}.tmp"
-    temporary.write_text(json.dumps(text, indent=1) + "\n", "utf-8")
-    temporary.replace(folder / "manifest.json")
+    with replacing(folder / "manifest.json") as temporary:
+        temporary.write_text(json.dumps(text, indent=1) + "\n", "utf-8")

@@ -2,12 +2,12 @@
 
 import datetime as dt
 import difflib
-import os
 import shlex
 from collections.abc import Sequence
 
 from sweep.ingest.inflate import lines
 from sweep.ingest.sources import DaySource, SourceFile
+from sweep.store.place import Place
 
 DEFAULT_ROOT = "data"
 """`storage.root` of a command that does not name it (conf/)."""
@@ -31,7 +31,7 @@ def nearest(name: str, known: Sequence[str]) -> tuple[str, ...]:
 
 
 def backfill_command(
-    storage_root: str | os.PathLike[str],
+    storage_root: str | Place,
     symbols: Sequence[str] = (),
     first: dt.date | None = None,
     last: dt.date | None = None,
@@ -39,7 +39,7 @@ def backfill_command(
     """Return the command that fills a store, ready for a shell; it names only what it must."""
     parts = [f"'symbols=[{','.join(symbols)}]'"] if symbols else []
     parts += [f"{key}={day}" for key, day in (("from", first), ("to", last)) if day]
-    root = os.fspath(storage_root)
+    root = str(storage_root)
     if root.rstrip("/") != DEFAULT_ROOT:
         parts.append(shlex.quote(f"storage.root={root}"))
     return " ".join(["python -m jobs.backfill", *parts])

@@ -15,7 +15,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from sweep.ingest.backfill import backfill
 from sweep.ingest.follow import sessions_due
@@ -25,6 +24,7 @@ from sweep.market.symbols import lookup
 from sweep.store.coverage import ABSENT, CoverageStore
 from sweep.store.database import Database
 from sweep.store.errors import StoreTransient
+from sweep.store.place import Place
 from sweep.store.queue import BACKFILL, DONE, FAILED, QUEUED, Entry, IngestionQueue
 from sweep.store.sql.connect import Kind
 
@@ -89,7 +89,7 @@ def watch(spec: WatchSpec, stop: threading.Event | None = None) -> WatchReport:
         If the source cannot be used as it is.
     """
     report, owner = WatchReport(), f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    with Database.open(spec.backfill.store, Path(spec.backfill.storage_root)) as database:
+    with Database.open(spec.backfill.store, spec.backfill.storage_root) as database:
         database.upgrade()
         queue = IngestionQueue(database)
         _put_on(queue, spec.backfill)
@@ -115,7 +115,7 @@ def watch(spec: WatchSpec, stop: threading.Event | None = None) -> WatchReport:
 
 def edit_queue(
     store: Kind,
-    storage_root: str | os.PathLike[str],
+    storage_root: str | Place,
     *,
     add: Sequence[str] = (),
     remove: Sequence[str] = (),
@@ -137,7 +137,7 @@ def edit_queue(
     ValueError
         If a symbol to remove is not on the watchlist, or one to retry has no failed entry.
     """
-    with Database.open(store, Path(storage_root)) as database:
+    with Database.open(store, storage_root) as database:
         database.upgrade()
         queue = IngestionQueue(database)
         held = {*queue.watched(), *_names(add)}

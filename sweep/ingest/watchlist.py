@@ -2,7 +2,6 @@
 
 import logging
 import os
-from pathlib import Path
 
 from sweep.ingest.products import product_of
 from sweep.ingest.sources import LocalFlatFiles
@@ -11,15 +10,16 @@ from sweep.ingest.suggest import tickers_in
 from sweep.market.symbols import ETFS, INDICES, TABLE, lookup
 from sweep.store.database import Database
 from sweep.store.errors import StoreTerminal, StoreTransient
+from sweep.store.place import Place, place
 from sweep.store.queue import IngestionQueue
 from sweep.store.sql.connect import FILE_NAME, Kind
 
 _log = logging.getLogger(__name__)
 
 
-def watched(store: Kind, storage_root: str | os.PathLike[str]) -> tuple[str, ...]:
+def watched(store: Kind, storage_root: str | Place) -> tuple[str, ...]:
     """Return the watchlist, sorted; empty where there is no database or none that answers."""
-    root = Path(os.fspath(storage_root).removeprefix("file://")).expanduser()
+    root = place(storage_root)
     if store == "sqlite" and not (root / FILE_NAME).is_file():
         return ()
     try:
@@ -36,10 +36,10 @@ def default_symbols(spec: BackfillSpec) -> tuple[str, ...]:
     The ETFs and indices of the table; of a local folder every symbol of the table that the newest
     file of its product has.
     """
-    place = os.fspath(spec.source_root or "")
-    if spec.source_kind == "rest" or ("://" in place and not place.startswith("file://")):
+    where = os.fspath(spec.source_root or "")
+    if spec.source_kind == "rest" or ("://" in where and not where.startswith("file://")):
         return (*INDICES, *ETFS)
-    source = LocalFlatFiles.at(place)
+    source = LocalFlatFiles.at(where)
     found: list[str] = []
     held: dict[str, set[str]] = {}
     for name in TABLE:

@@ -4,7 +4,6 @@ import collections
 import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from sweep.report.console import console, judged, number, table_of
 from sweep.report.verdicts import show_verdicts
+from sweep.store.place import Place
 from sweep.store.results import FUNNEL, PARAMETER_SETS, SWEEP, read_table
 
 BEST = 3
@@ -32,7 +32,7 @@ _METRICS = (
 _STATES = ("trades", "evaluable", "not_evaluable")
 
 
-def show_sweep(folder: Path) -> None:
+def show_sweep(folder: Place) -> None:
     """Print the best sets of every detector, its symbol-sessions, and its verdict.
 
     Parameters
@@ -82,7 +82,7 @@ def _show_rows(
     out.print(table)
 
 
-def _rows(folder: Path, name: str, about: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(folder: Place, name: str, about: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the best sets, the final one and the configured one."""
     columns = ["set_id", "status", "rank", *_METRICS]
     table = read_table(folder, PARAMETER_SETS, detector=name, columns=columns)
@@ -101,7 +101,7 @@ def _rows(folder: Path, name: str, about: Mapping[str, Any]) -> list[dict[str, A
     return [*rows, {**own, "set_id": "configured", "note": "", "final": False}]
 
 
-def _counts(folder: Path, name: str) -> str:
+def _counts(folder: Place, name: str) -> str:
     """Return how many sets there are of each status."""
     status = read_table(folder, PARAMETER_SETS, detector=name, columns=["status"])["status"]
     counts = {row["values"]: row["counts"] for row in pc.value_counts(status).to_pylist()}
@@ -111,7 +111,7 @@ def _counts(folder: Path, name: str) -> str:
     return f"sets: {listed}"
 
 
-def _states(folder: Path, name: str, set_id: str) -> str:
+def _states(folder: Place, name: str, set_id: str) -> str:
     """Return the three states of the symbol-sessions of one set, with the usual obstacles."""
     table = read_table(
         folder,

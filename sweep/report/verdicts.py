@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from sweep.report.console import UNKNOWN, console
+from sweep.store.place import Place
 from sweep.store.results import EVIDENCE
 
 WORDS = {"holds": "HOLDS", "not_proven": "not proven", "fails": "FAILS"}
@@ -19,7 +19,7 @@ READING = (
 Evidence = Mapping[str, Any]
 
 
-def show_verdicts(folder: Path) -> None:
+def show_verdicts(folder: Place) -> None:
     """Print one line per detector, and a sentence for what keeps it from holding.
 
     Parameters

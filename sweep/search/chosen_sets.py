@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from detectors.contract import Detector
 from sweep.engine.sets import ParameterSets
@@ -17,7 +16,7 @@ from sweep.search.identity import set_ids, set_keys
 from sweep.search.merge import Merged
 from sweep.search.plan import DetectorPlan, SweepPlan
 from sweep.search.spec import SweepSpec
-from sweep.store.results import FUNNEL, SORT_KEYS, TRADES, Results
+from sweep.store.results import FUNNEL, SORT_KEYS, TRADES, Results, dataset
 from sweep.store.tables import TRADE_ROWS
 
 FUNNEL_SCHEMA = pa.schema(
@@ -102,7 +101,7 @@ def write_trades(
             if spec.results.trades == "all":
                 files = results.parts(plan.detector.name, kind="trades")
                 if files:
-                    table = ds.dataset([str(file) for file in files]).to_table()
+                    table = dataset(files, fixed=True).to_table()
                     # Sets evaluated in full are among them, and blocks of two runs may overlap.
                     mine = pa.array(list(sets.results))
                     found.append(table.filter(pc.invert(pc.is_in(table["set_id"], mine))))

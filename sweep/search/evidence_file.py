@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,8 @@ from sweep.search.plan import DetectorPlan, SweepPlan
 from sweep.search.range_edge import edge_parameters
 from sweep.search.stitching import set_series, stitch
 from sweep.store.ledger import Ledger
-from sweep.store.results import EVIDENCE, FOLD_SCORES, Results, daily_chunks
+from sweep.store.place import Place
+from sweep.store.results import EVIDENCE, FOLD_SCORES, Results, daily_chunks, dataset
 
 NO_HOLDOUT = "There is no hold-out (holdout=none), so nothing is left to check the result on."
 NO_FOLDS = "There are no folds (folds=none), so no result is out of sample."
@@ -32,7 +32,7 @@ NO_FOLDS = "There are no folds (folds=none), so no result is out of sample."
 class TradedSets:
     """Daily net R of the sets with a trade; each iteration reads the files again."""
 
-    folder: Path
+    folder: Place
     detector: str
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
@@ -147,7 +147,7 @@ def _in_sample(
         objective, trades = (np.asarray(column, np.float64)[:, np.newaxis] for column in found)
         return objective, trades
     # Rows lie by set, then fold, as `write_fold_scores` put them.
-    table = ds.dataset(results.path / FOLD_SCORES).head(
+    table = dataset(results.path / FOLD_SCORES).head(
         len(rows) * len(one.folds),
         columns=["in_sample_objective", "trades"],
         filter=ds.field("detector") == one.detector.name,

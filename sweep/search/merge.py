@@ -14,6 +14,7 @@ from sweep.search.evaluation import Task
 from sweep.search.identity import Keys, set_ids
 from sweep.search.objective import DIRECTIONS, ranking, total_violation
 from sweep.search.plan import DetectorPlan
+from sweep.store.copies import fetched
 from sweep.store.results import DAILY, DAILY_ROWS, FOLD_SCORES, PARAMETER_SETS, Results
 
 _FOLD_ROWS = 65_536
@@ -101,7 +102,12 @@ def merge_detector(plan: DetectorPlan, task: Task, results: Results) -> Merged |
 def _exit_names(plan: DetectorPlan, results: Results) -> list[str]:
     """Return the columns that count exits by reason, as the engine named them."""
     first = results.parts(plan.detector.name)[:1]
-    return [n for file in first for n in pq.read_schema(file).names if n.startswith("exits_")]
+    return [
+        n
+        for file in first
+        for n in pq.read_schema(fetched(file, fixed=True)).names
+        if n.startswith("exits_")
+    ]
 
 
 def _floats(table: pa.Table, name: str) -> Float:

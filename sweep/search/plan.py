@@ -5,7 +5,6 @@ Everything that can be refused is refused here, before anything is started.
 
 import dataclasses
 import datetime as dt
-import pathlib
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -28,6 +27,7 @@ from sweep.search.space_faults import space_faults
 from sweep.search.spaces import Space, read_spaces
 from sweep.search.spec import SweepSpec
 from sweep.store.lake import Lake
+from sweep.store.place import place, versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -360,8 +360,8 @@ def _identity(
 
 
 def lake_stamp(spec: SweepSpec, names: Iterable[str]) -> str:
-    """Return a cheap hash of size and time of the stored minutes of some symbols."""
-    root = pathlib.Path(spec.storage_root) / "bars" / "timeframe=1m"
-    files = sorted(f for name in names for f in root.glob(f"symbol={file_name(name)}/*.parquet"))
-    stamps = [(file, file.stat()) for file in files]
-    return digest_of([[str(f), found.st_size, str(found.st_mtime_ns)] for f, found in stamps])
+    """Return a cheap hash of the versions of the stored minutes of some symbols."""
+    root = place(spec.storage_root) / "bars" / "timeframe=1m"
+    return digest_of(
+        {name: versions(root / f"symbol={file_name(name)}", ".parquet") for name in names}
+    )

@@ -4,8 +4,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -49,11 +48,14 @@ from sweep.search.tuner import (
 )
 from sweep.store.database import Database
 from sweep.store.errors import StoreTerminal, StoreTransient
+from sweep.store.lease import Held, Lease, lease
 from sweep.store.ledger import Ledger
+from sweep.store.place import place
 from sweep.store.results import (
     EVIDENCE,
     FOLD_SCORES,
     LEADERBOARD,
+    LOCK,
     PARAMETER_SETS,
     SWEEP,
     TRADES,
@@ -105,12 +107,15 @@ def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> Swee
     Returns
     -------
     SweepOutcome
-        Where the results lie; a finished sweep returns without any work.
+        Where the results lie; a finished sweep returns without any work, at one that runs already
+        nothing is done.
 
     Raises
     ------
     ValueError
         If the settings, data or folds cannot work; nothing was started.
+    Held
+        If another process runs this sweep.
     OSError
         If results cannot be written.
     """
@@ -118,6 +123,30 @@ def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> Swee
     tell(Progress("loading bars and features"))
     plan = make_plan(spec)
     results = Results(spec.storage_root, plan.sweep_id)
+    with _alone(results) as held:
+        return _run(spec, plan, results, held, tell)
+
+
+@contextlib.contextmanager
+def _alone(results: Results) -> Iterator[Lease]:
+    """Keep a second submission of the same sweep from doing the same work."""
+    with contextlib.ExitStack() as stack:
+        try:
+            held = stack.enter_context(lease(results.path / LOCK, timeout_s=0))
+        except Held as error:
+            name, folder = results.path.name, results.path
+            raise Held(
+                error.holder,
+                f"the sweep {name} is running already: {error.holder}; nothing was done. Wait "
+                f"for it, or stop it and run this command again; its results come to {folder}",
+            ) from None
+        yield held
+
+
+def _run(
+    spec: SweepSpec, plan: SweepPlan, results: Results, held: Lease, tell: OnProgress
+) -> SweepOutcome:
+    """Do what is left of a sweep whose folder is ours."""
     tasks = {one.detector.name: _task(spec, plan, one) for one in plan.judged}
     searchers = {name: make_searcher(task.space, spec.search) for name, task in tasks.items()}
     damaged = [file for name in tasks for file in results.set_aside_damaged(name)]
@@ -134,6 +163,8 @@ def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> Swee
     judged = results.read_json(EVIDENCE) is not None
     if before is not None and pending == 0 and judged and finished(before, command):
         counts = before["counts"]
+        when = before["timings"]["finished_at"]
+        notes = (*notes, f"finished by {before['host']} at {when}; nothing was left to do")
         return SweepOutcome(
             plan.sweep_id, "done", results.path, counts["sets"], counts["failed"], 0, notes
         )
@@ -142,9 +173,10 @@ def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> Swee
     outcome = TuneOutcome("done", "", Tally())
     if pending:
         try:
-            outcome = _evaluate(plan, tasks, wanted, tell)
+            outcome = _evaluate(plan, tasks, wanted, held, tell)
         except KeyboardInterrupt:  # before the first block; from then on it ends by itself
             outcome = TuneOutcome("interrupted", "interrupted", Tally())
+    held.check()
     return _conclude(plan, results, tasks, wanted, outcome, notes, command, started, tell)
 
 
@@ -195,6 +227,7 @@ def _evaluate(
     plan: SweepPlan,
     tasks: dict[str, Task],
     wanted: dict[str, Wanted],
+    held: Lease,
     tell: OnProgress,
 ) -> TuneOutcome:
     """Evaluate the pending sets on Ray."""
@@ -205,7 +238,7 @@ def _evaluate(
 
     def heard(tally: Tally) -> str:
         tell(Progress("evaluating", done + tally.sets, total, tally.failed))
-        return check_data(_DATA_CHECK_S)
+        return held.lost or check_data(_DATA_CHECK_S)
 
     tell(Progress("starting Ray", done, total))
     with connected(spec.execution) as workers:
@@ -237,8 +270,7 @@ def _shared(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan, task: Task) -> 
         remote_call(build_table, light, put(data), spec.fills, spec.costs[data.asset_class])
         for data in one.symbols
     )
-    root = str(Path(spec.storage_root).absolute())
-    return Work(task, tables, root, plan.sweep_id)
+    return Work(task, tables, place(spec.storage_root).absolute(), plan.sweep_id)
 
 
 def _data_check(plan: SweepPlan) -> Callable[[float], str]:

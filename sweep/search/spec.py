@@ -1,12 +1,12 @@
 """What a sweep is asked to do: typed settings, built by `jobs.sweep`, read by `run_sweep`."""
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 from typing import Literal
 
-from sweep.engine.run_spec import RunSpec
 from sweep.evidence.criteria import Thresholds
+from sweep.ingest.run_spec import RunSpec
+from sweep.store.place import Place
 
 SearchKind = Literal["grid", "random"]
 FoldKind = Literal["none", "split", "walk_forward", "combinatorial"]
@@ -209,7 +209,7 @@ class SweepOutcome:
 
     sweep_id: str
     status: Literal["done", "failed", "interrupted"]
-    folder: pathlib.Path
+    folder: Place
     sets: int
     failed: int
     evaluated: int

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from sweep.engine.symbol_data import SymbolData
 from sweep.search.evaluation import Task, evaluate_ranges
 from sweep.search.identity import block_name
 from sweep.search.plan import DetectorPlan
+from sweep.store.place import Place
 from sweep.store.results import Results
 
 
@@ -33,7 +33,7 @@ class Work:
 
     task: Task
     tables: tuple[Any, ...]
-    storage_root: str
+    storage_root: Place
     sweep_id: str
 
 
@@ -95,7 +95,7 @@ def write_block(
     Trades come first: once the part is there, the block counts as finished.
     """
     rows = evaluate_ranges(shared.task, tables, ranges)
-    results = Results(Path(shared.storage_root), shared.sweep_id)
+    results = Results(shared.storage_root, shared.sweep_id)
     name = block_name(shared.task.detector.name, rows.keys)
     if rows.trades is not None:
         results.write_part(name, rows.trades, kind="trades")

@@ -5,7 +5,6 @@ the one writer of that month.
 """
 
 import datetime as dt
-import os
 import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import unquote
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 
 from sweep.market.symbols import file_name
 from sweep.store.folder import Folder
+from sweep.store.place import Place
 
 COMPLETE, ABSENT, PROVISIONAL = "complete", "absent_at_vendor", "provisional"
 
@@ -49,8 +49,8 @@ class CoverageStore:
         `storage.root`.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
-        self._folder = Folder(os.fspath(root))
+    def __init__(self, root: str | Place) -> None:
+        self._folder = Folder(root)
 
     def symbols(self) -> list[str]:
         """Return the symbols that have a record, sorted."""

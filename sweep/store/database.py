@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from sweep.store.errors import StoreTerminal
+from sweep.store.place import Place
 from sweep.store.sql.arrow_rows import Rows, arrow_type, is_json, shape
 from sweep.store.sql.connect import Kind, connect
 from sweep.store.sql.faults import translated
@@ -61,7 +62,7 @@ class Database:
         self.place = place
 
     @classmethod
-    def open(cls, kind: Kind, storage_root: str | Path) -> Self:
+    def open(cls, kind: Kind, storage_root: str | Place) -> Self:
         """Open the store; nothing is connected or created yet.
 
         Parameters

@@ -4,7 +4,6 @@ Minutes of an underlying, never bars: the assumptions they were computed with st
 """
 
 import datetime as dt
-import os
 import re
 
 import numpy as np
@@ -16,6 +15,7 @@ from sweep.market.calendar import midnight_ns
 from sweep.market.schema import TIMESTAMP
 from sweep.market.symbols import file_name
 from sweep.store.folder import Folder
+from sweep.store.place import Place, place
 
 _MONTH = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))\.parquet")
 
@@ -41,8 +41,8 @@ class GammaStore:
         `storage.root`, as that of the bar lake.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = os.fspath(root)
+    def __init__(self, root: str | Place) -> None:
+        self.root = place(root)
         self._folder = Folder(self.root)
 
     def months(self, symbol: str) -> list[str]:

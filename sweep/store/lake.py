@@ -5,7 +5,6 @@ A month file is replaced whole, never edited: readers see the old or the new one
 """
 
 import datetime as dt
-import os
 import re
 from collections.abc import Sequence
 from urllib.parse import unquote
@@ -20,6 +19,7 @@ from sweep.market.schema import BARS
 from sweep.market.symbols import file_name
 from sweep.market.timeframes import normalise
 from sweep.store.folder import Folder
+from sweep.store.place import Place, place
 
 _MONTH = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))\.parquet")
 _ARRAYS = ["ts", "open", "high", "low", "close", "volume"]
@@ -34,8 +34,8 @@ class Lake:
         `storage.root`: local path, `file://` or `s3://` URL. Created by the first write.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
-        self.root = os.fspath(root)
+    def __init__(self, root: str | Place) -> None:
+        self.root = place(root)
         self._folder = Folder(self.root)
 
     def symbols(self, timeframe: str = "1m") -> list[str]:

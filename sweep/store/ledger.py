@@ -7,7 +7,6 @@ and trying again does not make it two.
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sweep.store.atomic import replacing
+from sweep.store.copies import fetched
+from sweep.store.place import Place, matching, place
 
 _META = b"detector-sweep"
 
@@ -28,8 +29,8 @@ class Ledger:
         `storage.root`.
     """
 
-    def __init__(self, storage_root: Path | str) -> None:
-        self.path = Path(storage_root) / "ledger"
+    def __init__(self, storage_root: Place | str) -> None:
+        self.path = place(storage_root) / "ledger"
 
     def append(
         self,
@@ -40,7 +41,7 @@ class Ledger:
         keys: NDArray[np.uint64],
         sessions: Mapping[str, Collection[str]],
         sweep: str,
-    ) -> Path | None:
+    ) -> Place | None:
         """Record tries.
 
         Parameters
@@ -58,7 +59,7 @@ class Ledger:
 
         Returns
         -------
-        pathlib.Path or None
+        Place or None
             The file, named by its content: the same tries again are the same file. None without
             keys.
         """
@@ -93,8 +94,8 @@ class Ledger:
         """
         wanted = {symbol: set(days) for symbol, days in sessions.items()}
         tries: dict[tuple[int, str], list[NDArray[np.uint64]]] = {}
-        for file in sorted(self.path.glob(f"{detector}-*.parquet")):
-            parquet = pq.ParquetFile(file)
+        for file in matching(self.path, f"{detector}-*.parquet"):
+            parquet = pq.ParquetFile(fetched(file, fixed=True))
             about = json.loads(parquet.schema_arrow.metadata[_META])
             if about["detector"] != detector or not any(
                 wanted.get(symbol, set()).intersection(days)

@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sweep.store.atomic import replacing
+from sweep.store.copies import fetched, fetched_all, forget
+from sweep.store.place import ObjectPath, Place, matching, place, rename
 
 SWEEP = "sweep.json"
 PARAMETER_SETS = "parameter_sets.parquet"
@@ -26,6 +28,7 @@ TRADES = "trades.parquet"
 FUNNEL = "funnel.parquet"
 LEADERBOARD = "leaderboard.csv"
 EVIDENCE = "evidence.json"
+LOCK = ".lock"
 DAILY = "daily"
 PARTS = "parts"
 
@@ -54,8 +57,8 @@ class Results:
         Id of the sweep.
     """
 
-    def __init__(self, storage_root: Path | str, name: str) -> None:
-        self.path = Path(storage_root) / "results" / name
+    def __init__(self, storage_root: Place | str, name: str) -> None:
+        self.path = place(storage_root) / "results" / name
 
     def write_json(self, name: str, content: Mapping[str, object]) -> None:
         """Replace a JSON file."""
@@ -114,9 +117,9 @@ class Results:
                     writer.close()
         return rows
 
-    def parts(self, detector: str, kind: str = "sets") -> list[Path]:
+    def parts(self, detector: str, kind: str = "sets") -> list[Place]:
         """Return the finished blocks of a detector, sorted by name."""
-        return sorted((self.path / PARTS / kind).glob(f"{detector}-*.parquet"))
+        return matching(self.path / PARTS / kind, f"{detector}-*.parquet")
 
     def set_aside_damaged(self, detector: str) -> list[str]:
         """Rename finished blocks that are no readable Parquet file, so that they are done again.
@@ -130,17 +133,18 @@ class Results:
         for kind in _KINDS:
             for file in self.parts(detector, kind):
                 try:
-                    pq.read_metadata(file)
+                    pq.read_metadata(fetched(file, fixed=True))
                 except (pa.ArrowException, OSError):
                     damaged.add(file.name)
         for name in damaged:  # with its trades, or its sets
             for kind in _KINDS:
                 file = self.path / PARTS / kind / name
                 if file.exists():
-                    file.replace(file.with_name(f"{name}.damaged"))
+                    forget(file)
+                    rename(file, f"{name}.damaged")
         return sorted(damaged)
 
-    def write_part(self, name: str, table: pa.Table, kind: str = "sets") -> Path:
+    def write_part(self, name: str, table: pa.Table, kind: str = "sets") -> Place:
         """Write one block under its content's name; writing it again changes nothing."""
         self.write_table(f"{PARTS}/{kind}/{name}", [table])
         return self.path / PARTS / kind / name
@@ -171,7 +175,7 @@ class Results:
         key = ds.field("key")
         wanted = list(dict.fromkeys(("key", "status", *columns)))
         bounds = (pa.scalar(low, pa.uint64()), pa.scalar(high, pa.uint64()))
-        table = ds.dataset([str(file) for file in files]).to_table(
+        table = dataset(files, fixed=True).to_table(
             columns=wanted, filter=(key >= bounds[0]) & (key <= bounds[1])
         )
         keys = table["key"].to_numpy()
@@ -184,25 +188,42 @@ class Results:
 
     def clear_daily(self) -> None:
         """Remove daily files, before they are written again."""
-        for file in (self.path / DAILY).glob("part-*.parquet"):
+        for file in matching(self.path / DAILY, "part-*.parquet"):
             file.unlink()
 
 
-def sweep_names(storage_root: Path | str) -> list[str]:
+def sweep_names(storage_root: Place | str) -> list[str]:
     """Return the ids of the sweeps with a `sweep.json`, sorted."""
-    return sorted(file.parent.name for file in Path(storage_root).glob(f"results/s*/{SWEEP}"))
+    return [file.parent.name for file in matching(place(storage_root), f"results/s*/{SWEEP}")]
+
+
+def dataset(where: Place | Sequence[Place], *, fixed: bool = False) -> ds.Dataset:
+    """Open Parquet files, or those of a folder, as one dataset.
+
+    Parameters
+    ----------
+    where
+        A file, a folder of files, or files.
+    fixed
+        As for `fetched`.
+    """
+    if isinstance(where, Path | ObjectPath):
+        files = [where] if where.is_file() else matching(where, "*.parquet")
+    else:
+        files = list(where)
+    return ds.dataset([str(file) for file in fetched_all(files, fixed=fixed)])
 
 
 def read_table(
-    folder: Path, name: str, *, detector: str | None = None, columns: Sequence[str] | None = None
+    folder: Place, name: str, *, detector: str | None = None, columns: Sequence[str] | None = None
 ) -> pa.Table:
     """Read a table of a results folder, or the rows of one detector."""
     wanted = None if detector is None else ds.field("detector") == detector
-    return ds.dataset(folder / name).to_table(columns=columns, filter=wanted)
+    return dataset(folder / name).to_table(columns=columns, filter=wanted)
 
 
 def daily_chunks(
-    folder: Path, detector: str, *, rows: int = _GROUP_ROWS
+    folder: Place, detector: str, *, rows: int = _GROUP_ROWS
 ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
     """Read daily net R of one detector a piece at a time.
 
@@ -223,8 +244,8 @@ def daily_chunks(
     """
     content = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
     columns = np.array(content["detectors"][detector]["axis"], np.int64)
-    for file in sorted((folder / DAILY).glob("part-*.parquet")):
-        for batch in ds.dataset(file).to_batches(
+    for file in matching(folder / DAILY, "part-*.parquet"):
+        for batch in dataset(file).to_batches(
             filter=ds.field("detector") == detector, batch_size=rows, use_threads=False
         ):
             if batch.num_rows:
@@ -232,7 +253,7 @@ def daily_chunks(
                 yield batch["set_id"].to_pylist(), values.reshape(batch.num_rows, -1)[:, columns]
 
 
-def digest(folder: Path) -> dict[str, str]:
+def digest(folder: Place) -> dict[str, str]:
     """Return a SHA-256 per table of the determinism promise, and one over all (`all`).
 
     Rows are ordered by key; file layout, timings and hosts do not enter.
@@ -245,20 +266,20 @@ def digest(folder: Path) -> dict[str, str]:
     return {**digests, "all": hashlib.sha256(joined.encode()).hexdigest()}
 
 
-def _table_digest(path: Path, keys: Sequence[str]) -> str:
-    dataset = ds.dataset(path)
-    table = dataset.to_table(columns=list(keys))
+def _table_digest(path: Place, keys: Sequence[str]) -> str:
+    stored = dataset(path)
+    table = stored.to_table(columns=list(keys))
     order = pc.sort_indices(table, sort_keys=[(key, "ascending") for key in keys]).to_numpy()
-    found = hashlib.sha256("".join(map(str, dataset.schema)).encode())
+    found = hashlib.sha256("".join(map(str, stored.schema)).encode())
     in_place = bool((order == np.arange(len(order))).all())
-    whole = dataset if in_place else dataset.to_table().take(order)
+    whole = stored if in_place else stored.to_table().take(order)
     pieces = (
-        dataset.to_batches(batch_size=_DIGEST_ROWS)
+        stored.to_batches(batch_size=_DIGEST_ROWS)
         if in_place
         else whole.to_batches(max_chunksize=_DIGEST_ROWS)
     )
     # Two hashes a column, so that it does not matter where the pieces end.
-    columns = [(hashlib.sha256(), hashlib.sha256()) for _ in dataset.schema]
+    columns = [(hashlib.sha256(), hashlib.sha256()) for _ in stored.schema]
     for batch in pieces:
         for column, states in zip(batch.columns, columns, strict=True):
             _feed(column, *states)

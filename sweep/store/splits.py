@@ -1,7 +1,6 @@
 """Splits beside the bars: `<root>/splits/symbol=<s>.parquet`, replaced whole; SQL mirrors them."""
 
 import datetime as dt
-import os
 from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
@@ -9,6 +8,7 @@ import pyarrow as pa
 from sweep.market.splits import Split
 from sweep.market.symbols import file_name
 from sweep.store.folder import Folder
+from sweep.store.place import Place
 
 #: Columns of the SQL table `splits`.
 SPLITS = pa.schema(
@@ -32,8 +32,8 @@ class SplitStore:
         `storage.root`.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
-        self._folder = Folder(os.fspath(root))
+    def __init__(self, root: str | Place) -> None:
+        self._folder = Folder(root)
 
     def knows(self, symbol: str) -> bool:
         """Tell whether the splits of a symbol were ever fetched."""

@@ -1,4 +1,5 @@
 import concurrent.futures
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -93,6 +94,24 @@ def test_a_second_run_does_nothing(order, tmp_path, monkeypatch):
     assert (report.files_read, report.months) == (0, 0)
     assert report.lines()[-1] == "nothing was missing"
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "store").rglob("*.parquet")}
+
+
+@pytest.mark.s3
+def test_a_bucket_is_filled_with_the_same_bars_as_a_folder(order, lake, s3_root):
+    backfill(order())
+    there = dataclasses.replace(order(), storage_root=s3_root, workers=2)
+    first = backfill(dataclasses.replace(there, last=DAYS[3]))
+    assert (first.ok, first.files_read, first.months) == (True, 4, 2)
+    second = backfill(there)
+    assert (second.ok, second.files_read) == (True, 4)
+    again = backfill(there)
+    assert (again.files_read, again.lines()[-1]) == (0, "nothing was missing")
+    for symbol in ("SPY", "QQQ"):
+        for timeframe in ("1m", "15m", "1d"):
+            bars = Lake(s3_root).read(symbol, timeframe)
+            assert bars.equals(lake.read(symbol, timeframe))
+    report = coverage_report(s3_root, symbols=("SPY", "QQQ"), timeframes=("1m",))
+    assert report.faults() == []
 
 
 def test_only_what_is_missing_is_done(order, lake):
@@ -280,7 +299,7 @@ def test_an_unknown_symbol_is_named_with_its_neighbours(order, lake, tmp_path):
         ({"symbols": ("../x",)}, "a symbol starts with a letter"),
         ({"symbols": ()}, "no symbols asked for"),
         ({"symbols": ("SPX",)}, "has no us_indices day files, which hold SPX"),
-        ({"storage_root": "s3://bucket/x"}, "storage.root of a backfill must be a local folder"),
+        ({"storage_root": "gs://bucket/x"}, "must be a folder or s3://bucket/prefix, got gs://"),
     ],
 )
 def test_orders_that_make_no_sense_are_refused(market, tmp_path, options, text):

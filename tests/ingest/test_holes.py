@@ -9,10 +9,10 @@ from sweep.ingest.backfill import BackfillSpec, backfill
 from sweep.ingest.load import load_market
 from sweep.ingest.products import STOCKS
 from sweep.ingest.rest import API_KEY, RestSettings
-from sweep.ingest.retry import Retry
 from sweep.market.calendar import as_dates, session_table
 from sweep.store.coverage import CoverageStore
 from sweep.store.lake import Lake
+from sweep.store.retry import Retry
 from tests.ingest.day_files import STOCK_HEADER, compress, minute_lines, put
 from tests.rest_server import KEY, RestServer
 

@@ -10,13 +10,13 @@ from sweep.ingest.backfill import BackfillSpec, backfill
 from sweep.ingest.coverage import coverage_report
 from sweep.ingest.rest import API_KEY, RateLimit, RestClient, RestSettings
 from sweep.ingest.rest_rows import RestMinutes
-from sweep.ingest.retry import Retry
 from sweep.market.calendar import as_dates, session_table
 from sweep.market.splits import Split
 from sweep.market.symbols import lookup
 from sweep.store.coverage import CoverageStore
 from sweep.store.database import Database
 from sweep.store.lake import Lake
+from sweep.store.retry import Retry
 from sweep.store.splits import SplitStore
 from tests.ingest.day_files import STOCK_HEADER, minute_lines, put
 from tests.rest_server import KEY, RestServer

@@ -14,11 +14,11 @@ from sweep.ingest import s3_files
 from sweep.ingest.backfill import BackfillSpec, backfill
 from sweep.ingest.inflate import BarsError
 from sweep.ingest.products import STOCKS
-from sweep.ingest.retry import Retry
 from sweep.ingest.s3_files import S3FlatFiles, clean_cache
 from sweep.market.calendar import as_dates, session_table
 from sweep.store.coverage import CoverageStore
 from sweep.store.lake import Lake
+from sweep.store.retry import Retry
 from tests.ingest.day_files import STOCK_HEADER, compress, minute_lines
 
 pytestmark = pytest.mark.s3

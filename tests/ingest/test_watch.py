@@ -13,7 +13,6 @@ import pytest
 from sweep.ingest import follow
 from sweep.ingest.backfill import BackfillSpec, backfill
 from sweep.ingest.rest import API_KEY, RestSettings
-from sweep.ingest.retry import Retry
 from sweep.ingest.watch import WatchSpec, edit_queue, watch
 from sweep.ingest.watchlist import default_symbols
 from sweep.market.calendar import as_dates, session_table
@@ -21,6 +20,7 @@ from sweep.store.coverage import CoverageStore
 from sweep.store.database import Database
 from sweep.store.lake import Lake
 from sweep.store.queue import IngestionQueue
+from sweep.store.retry import Retry
 from tests.ingest.day_files import INDEX_HEADER, STOCK_HEADER, index_line, minute_lines, put
 from tests.rest_server import KEY, RestServer
 

@@ -1,5 +1,6 @@
 """The sweep end to end: same tables for any number of workers, kills and resumes."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from walk_store import write_minutes
 
 from sweep.engine.trade_table import COLUMNS
 from sweep.evidence.criteria import Thresholds
@@ -25,6 +27,8 @@ from sweep.search.spec import (
     ResultSettings,
     SearchSettings,
 )
+from sweep.store import copies
+from sweep.store.lease import Held, Lease
 from sweep.store.ledger import Ledger
 from sweep.store.results import (
     FOLD_SCORES,
@@ -261,6 +265,27 @@ def test_a_store_that_is_away_costs_a_note_and_a_detector_that_cannot_be_judged_
     assert row["param.move_min_frac"] == 0.003
 
 
+@pytest.mark.s3
+@pytest.mark.postgres
+def test_a_sweep_in_a_bucket_goes_on_from_another_machine(
+    whole, spec_over, s3_root, postgres_database, monkeypatch
+):
+    monkeypatch.setenv("DATABASE_URL", postgres_database)
+    write_minutes(s3_root, "SPY", 1)
+    write_minutes(s3_root, "AAPL", 2)
+    spec = spec_over(s3_root, search=searching(25), store="postgres")
+    first = run_sweep(spec)
+    assert first.evaluated == 50
+    assert str(first.folder).startswith("s3://")
+    copies._copies_folder.cache_clear()  # another machine has none
+    grown = run_sweep(dataclasses.replace(spec, search=searching(60)))
+    assert (grown.status, grown.evaluated, grown.sets) == ("done", 70, 120)
+    assert not any("not mirrored" in note for note in grown.notes)
+    assert grown.sweep_id == whole[1].sweep_id
+    assert digest(grown.folder) == digest(whole[1].folder)
+    assert run_sweep(dataclasses.replace(spec, search=searching(60))).evaluated == 0
+
+
 DRIVER = """
     import pathlib, pickle, sys
     from sweep.search.runner import run_sweep
@@ -303,6 +328,37 @@ def test_a_killed_driver_loses_running_blocks_only(whole, make_spec, tmp_path):
     assert resumed.evaluated == 120 - 2 * finished_blocks + 2
     assert any(torn.name in note for note in resumed.notes)
     assert digest(resumed.folder) == digest(whole[1].folder)
+
+
+def test_a_second_submission_is_refused_while_the_first_runs_and_told_when_it_is_done(
+    make_spec, ray_local
+):
+    spec = make_spec(search=searching(10), detectors=("breakout_bullish",))
+    refused = []
+
+    def submit_again(now):
+        if now.stage == "evaluating" and not refused:
+            with pytest.raises(Held, match=rf"running already: process {os.getpid()} on ") as told:
+                run_sweep(spec)
+            refused.append(told.value.holder)
+
+    outcome = run_sweep(spec, on_progress=submit_again)
+    assert (outcome.status, outcome.evaluated, len(refused)) == ("done", 10, 1)
+    again = run_sweep(spec)
+    assert again.evaluated == 0
+    assert any("nothing was left to do" in note for note in again.notes)
+
+
+def test_a_sweep_that_another_process_took_over_stops_and_writes_no_tables(
+    make_spec, ray_local, monkeypatch
+):
+    taken = Lease(lost="taken over")
+    monkeypatch.setattr(runner, "lease", lambda *_, **__: contextlib.nullcontext(taken))
+    spec = make_spec(search=searching(10), detectors=("breakout_bullish",))
+    with pytest.raises(OSError, match="taken over"):
+        run_sweep(spec)
+    (folder,) = (spec.storage_root / "results").iterdir()
+    assert not (folder / PARAMETER_SETS).exists()
 
 
 def test_a_sweep_of_which_nothing_landed_says_why(ray_local, make_spec):

@@ -1,5 +1,4 @@
 import datetime as dt
-import uuid
 
 import numpy as np
 import pyarrow as pa
@@ -35,9 +34,9 @@ def bars(symbol, sessions, volume=1.5, phase="regular", offset=0):
     )
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])
 def lake(request, tmp_path):
-    return Lake(tmp_path if request.param == "local" else f"memory://{uuid.uuid4().hex}")
+    return Lake(tmp_path if request.param == "local" else request.getfixturevalue("s3_root"))
 
 
 def fill(lake, symbol="SPY", **options):

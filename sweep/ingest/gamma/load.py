@@ -1,7 +1,6 @@
 """Read a stored gamma table for the features of its underlying."""
 
 import dataclasses
-import os
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +10,11 @@ from detectors.features.gamma import COLUMNS, LEVELS, GammaMinutes
 from detectors.features.option_settings import OptionSettings
 from sweep.market.calendar import as_dates, session_index
 from sweep.store.gamma import ASSUMPTIONS, GammaStore
+from sweep.store.place import Place
 
 
 def load_gamma(
-    storage_root: str | os.PathLike[str],
+    storage_root: str | Place,
     symbol: str,
     sessions: Sessions,
     settings: OptionSettings,

@@ -5,6 +5,7 @@ import datetime as dt
 from pathlib import Path
 
 from detectors.features.option_settings import OptionSettings
+from sweep.store.place import Place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,7 @@ class GammaSpec:
     """
 
     source_root: str | Path
-    storage_root: str | Path
+    storage_root: str | Place
     underlyings: tuple[str, ...]
     first: dt.date | None = None
     last: dt.date | None = None

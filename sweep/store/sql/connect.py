@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from sweep.store.errors import StoreTerminal
+from sweep.store.place import Place
 
 Kind = Literal["sqlite", "postgres"]
 KINDS: tuple[Kind, ...] = ("sqlite", "postgres")
@@ -20,7 +21,7 @@ _BUSY_S = 60.0
 _CONNECT_S = 10
 
 
-def connect(kind: Kind, storage_root: str | Path) -> tuple[Engine, str]:
+def connect(kind: Kind, storage_root: str | Place) -> tuple[Engine, str]:
     """Make the engine of a store; nothing is connected yet.
 
     Parameters
@@ -47,7 +48,7 @@ def connect(kind: Kind, storage_root: str | Path) -> tuple[Engine, str]:
     raise StoreTerminal(f"store must be one of {', '.join(KINDS)}, got {kind!r}")
 
 
-def _sqlite(storage_root: str | Path) -> tuple[Engine, str]:
+def _sqlite(storage_root: str | Place) -> tuple[Engine, str]:
     text = str(storage_root).removeprefix("file://")
     if "://" in text:
         raise StoreTerminal(

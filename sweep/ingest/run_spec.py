@@ -5,7 +5,6 @@ Built from the configuration in one place, `jobs.settings.run`.
 
 import dataclasses
 import datetime as dt
-import pathlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from detectors.features.settings import FeatureSettings
 from sweep.engine.settings import DEFAULT_COSTS, Costs, FillSettings
 from sweep.engine.symbol_data import SymbolData
 from sweep.market.symbols import lookup
+from sweep.store.place import Place
 
 
 class Shares(NamedTuple):
@@ -60,7 +60,7 @@ class RunSpec:
         Resolved configuration without secrets, kept with the results as it is.
     """
 
-    storage_root: pathlib.Path
+    storage_root: Place
     symbols: tuple[str, ...]
     detectors: tuple[str, ...]
     first: dt.date | None = None

@@ -3,8 +3,8 @@ import pickle
 
 import pytest
 
-from sweep.ingest import retry
-from sweep.ingest.retry import Retry, SourceTransient, retry_after
+from sweep.store import retry
+from sweep.store.retry import Retry, SourceTransient, retry_after
 
 NOW = dt.datetime(2025, 1, 2, 12, 0, tzinfo=dt.UTC)
 
