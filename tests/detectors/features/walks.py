@@ -1,6 +1,7 @@
 """Markets for the feature tests: toy calendars, real ones, and seeded minute bars."""
 
 import dataclasses
+import functools
 
 import exchange_calendars
 import numpy as np
@@ -39,6 +40,7 @@ def toy_sessions(lengths):
     )
 
 
+@functools.cache  # the library keeps the calendar of one range, and takes 0.2 s for another
 def calendar_sessions(first, last):
     """Sessions of the New York calendar between two dates, both included."""
     schedule = exchange_calendars.get_calendar("XNYS", start=first, end=last).schedule
