@@ -25,7 +25,9 @@ def market(tmp_path):
 @pytest.fixture
 def store(market, tmp_path):
     order = BackfillSpec(
-        market, tmp_path / "store", ("SPY", "QQQ"), WEDNESDAY, FRIDAY, timeframes=("1m", "1h")
+        *(market, tmp_path / "store", ("SPY", "QQQ"), WEDNESDAY, FRIDAY),
+        timeframes=("1m", "1h"),
+        workers=1,  # one process is enough for three files, and starts none
     )
     assert backfill(order).ok
     return tmp_path / "store"
