@@ -18,6 +18,7 @@ from psycopg import sql
 from sweep.store.database import Database
 from sweep.store.place import place
 from tests.fault_proxy import FaultProxy
+from tests.processes import GroupsAndFiles, arrange
 from tests.servers import PostgresServer, S3Server
 
 os.environ.update(
@@ -45,6 +46,18 @@ S3_KEYS = (f"K{secrets.token_hex(8)}", secrets.token_hex(16))
 os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"] = S3_KEYS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Arrange tests where several processes share them; alone, they keep their order."""
+    if hasattr(config, "workerinput"):
+        arrange(items)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out tests as `tests/processes.py` says (`--dist loadgroup`)."""
+    return GroupsAndFiles(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")

@@ -248,12 +248,9 @@ class S3Server:
                     *(program, "-logtostderr=true", "server", "-ip=127.0.0.1"),
                     *("-ip.bind=127.0.0.1", f"-dir={data}", "-master.volumeSizeLimitMB=1024"),
                     *("-volume.max=8", "-filer", "-s3", f"-s3.config={config}", "-s3.iam=false"),
-                    *(
-                        "-master.telemetry=false",
-                        "-s3.port.lance=0",
-                        "-s3.port.iceberg=0",
-                        *options,
-                    ),
+                    # Table catalogues listen on fixed ports, where another server may be.
+                    *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+                    *("-master.telemetry=false", *options),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
