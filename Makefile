@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: install sweep test lint format bench lock clean
+.PHONY: install sweep test lint format bench bundle lock clean
 
 install: $(STAMP)
 
@@ -39,8 +39,14 @@ bench: install
 	-.venv-benchmarks/bin/python -m pip install --quiet -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks
 
+# What cluster.yaml copies to every node, and the image of docs/cluster.md is made of.
+bundle: install
+	rm -rf dist/cluster
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/cluster .
+	cp requirements.lock dist/cluster/
+
 lock:
-	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra test --extra aws --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
 
 clean:

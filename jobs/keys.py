@@ -56,6 +56,7 @@ RULES: dict[str, Rule] = {
     "storage.endpoint": Text("the URL of an S3 server", nullable=True),
     "storage.region": Text("the region of the bucket", nullable=True),
     "store.kind": Choice(("sqlite", "postgres")),
+    "store.mirror_bars": Flag(),
     "source.kind": Choice(("flatfiles", "rest", "hybrid")),
     "source.root": Text("the folder that holds us_stocks_sip/ and us_indices/", nullable=True),
     "source.keep_all_symbols": Flag(),

@@ -146,6 +146,7 @@ def backfill(config: Config) -> BackfillSpec:
         timeframes=tuple(config["timeframes"]),
         source_kind=source["kind"],
         store=config["store"]["kind"],
+        mirror_bars=config["store"]["mirror_bars"],
         **options,
     )
 

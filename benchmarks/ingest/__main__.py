@@ -30,7 +30,20 @@ def main() -> None:
     what = "options of one underlying (SPY), rows checked, one core"
     figures.append(_to_floor(what, ours, floor, 2.2, 2.2))
     figures += _against("polars", "polars_underlying", options, ours, 3.0)
+    figures += _postgres()
     show(figures)
+
+
+def _postgres() -> list[Figure]:
+    from benchmarks.ingest.postgres import load  # noqa: PLC0415 - sets DATABASE_URL
+
+    rows, first, again = load()
+    note = f"{rows:,} bars by month into a keyed table, wall {first:.2f} s"
+    other = f"every row there already and replaced, wall {again:.2f} s"
+    return [
+        Figure("bars into Postgres", rows / first, "rows/s", 3e5, 5e5, higher=True, note=note),
+        Figure("  again", rows / again, "rows/s", higher=True, note=other),
+    ]
 
 
 def _to_floor(what: str, ours: Measured, floor: Measured, must: float, reach: float) -> Figure:

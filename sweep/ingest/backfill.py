@@ -24,6 +24,7 @@ from sweep.ingest.plan import (
 from sweep.ingest.pool import Outcome, run_tasks
 from sweep.ingest.products import product_of
 from sweep.ingest.publication import due, newest_closed, utc_now
+from sweep.ingest.record import record
 from sweep.ingest.rest import RestClient
 from sweep.ingest.rest_fill import (
     Progress,
@@ -93,14 +94,17 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
             unknown = _by_rest(spec, client, root, symbols, days, {}, tally, say)
         names = (symbol.name for symbol in symbols if symbol.name not in unknown)
         found = frozenset(names)
-        return _report(spec, days, found, dict.fromkeys(unknown, ()), (), (), tally, started)
+        return _finish(
+            spec, root, days, found, dict.fromkeys(unknown, ()), (), (), tally, started, say
+        )
     source = open_source(spec, root)
     if spec.source_kind == "flatfiles":
         plan = make_plan(spec, source, root)
         found = _by_files(spec, source, root, plan, timeframes, tally, say)
         unknown_names = {} if spec.symbols == "all" else _unknown(plan, found, source, root)
-        return _report(
-            spec, plan.days, found, unknown_names, plan.files_absent, plan.late, tally, started
+        return _finish(
+            *(spec, root, plan.days, found, unknown_names, plan.files_absent, plan.late),
+            *(tally, started, say),
         )
     with RestClient(spec.rest) as client:
         last = spec.last if spec.last is not None else newest_closed(utc_now())
@@ -120,13 +124,15 @@ def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> Backfil
                 f"taken from REST instead: {one.what} ({one.error})" for one in by_files
             ]
     names = (symbol.name for symbol in plan.symbols if symbol.name not in unknown)
-    return _report(
-        spec, plan.days, frozenset(names), dict.fromkeys(unknown, ()), (), (), tally, started
+    return _finish(
+        *(spec, root, plan.days, frozenset(names), dict.fromkeys(unknown, ()), (), ()),
+        *(tally, started, say),
     )
 
 
-def _report(
+def _finish(
     spec: BackfillSpec,
+    root: Place,
     days: Sequence[dt.date],
     found: frozenset[str],
     unknown: Mapping[str, tuple[str, ...]],
@@ -134,7 +140,10 @@ def _report(
     files_late: tuple[str, ...],
     tally: Tally,
     started: float,
+    say: Progress,
 ) -> BackfillReport:
+    """Tell the SQL store what was done, and return the report."""
+    record(spec, root, sorted(found), days, tally, say)
     counts = {field.name: getattr(tally, field.name) for field in dataclasses.fields(tally)}
     counts |= {
         "bad_rows": dict(sorted(tally.bad_rows.items())),

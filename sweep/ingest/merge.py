@@ -26,6 +26,9 @@ from sweep.store.lake import Lake
 from sweep.store.lease import lease
 from sweep.store.place import Place
 
+#: Columns that a backtest reads: bars that differ elsewhere alone are the same to it.
+_TESTED = ["ts", "open", "high", "low", "close", "volume"]
+
 
 @dataclasses.dataclass(frozen=True)
 class MonthPlan:
@@ -68,6 +71,8 @@ class MonthResult:
         The month.
     complete, absent, pending
         Sessions merged; recorded as absent; left as holes because their file could not be staged.
+    changed
+        Sessions merged that had other minutes before.
     minutes
         Rows of the month's 1m file.
     """
@@ -77,6 +82,7 @@ class MonthResult:
     complete: tuple[dt.date, ...]
     absent: tuple[dt.date, ...]
     pending: tuple[dt.date, ...]
+    changed: tuple[dt.date, ...]
     minutes: int
 
 
@@ -115,11 +121,12 @@ def merge_month(root: Place, plan: MonthPlan) -> MonthResult:
             (complete if present else absent).append(day)
             tables.append(minutes)
             records.append(_record(plan, day, file, staged, minutes, expected.get(day, 0)))
-        whole = _write_bars(lake, plan, complete, tables, sessions)
+        whole, changed = _write_bars(lake, plan, complete, tables, sessions)
         if records:
             coverage.update_month(plan.symbol, plan.year_month, records)
     return MonthResult(
-        plan.symbol, plan.year_month, tuple(complete), tuple(absent), tuple(pending), whole
+        *(plan.symbol, plan.year_month, tuple(complete), tuple(absent), tuple(pending)),
+        *(changed, whole),
     )
 
 
@@ -135,20 +142,30 @@ def _write_bars(
     replaced: Sequence[dt.date],
     tables: Sequence[pa.Table],
     sessions: Sessions,
-) -> int:
+) -> tuple[int, tuple[dt.date, ...]]:
+    """Write the month's files; return its minutes, and the days that had other ones before."""
     first, last = _month_dates(plan.year_month)
     stored = lake.read(plan.symbol, "1m", first, last)
     kept = stored.filter(pa.array(~_on_days(stored, replaced)))
     month = pa.concat_tables([kept, *tables]).sort_by("ts").combine_chunks()
     if len(month) == 0:
-        return 0
+        return 0, ()
+    changed = tuple(day for day in replaced if _changes(stored, month, day))
     if replaced:
         lake.replace_month(plan.symbol, "1m", plan.year_month, month)
     has = [name for name in MINUTES if lake.months(plan.symbol, name)]
     for timeframe in sorted({*has, *plan.timeframes} - {"1m"}, key=MINUTES.__getitem__):
         bars = aggregate(month, sessions, timeframe)
         lake.replace_month(plan.symbol, timeframe, plan.year_month, bars)
-    return len(month)
+    return len(month), changed
+
+
+def _changes(stored: pa.Table, month: pa.Table, day: dt.date) -> bool:
+    """Tell whether a day had bars, and has other prices or volumes now."""
+    before, after = (
+        bars.filter(pa.array(_on_days(bars, [day]))).select(_TESTED) for bars in (stored, month)
+    )
+    return bool(len(before)) and not before.equals(after)
 
 
 def _on_days(

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from sweep.ingest.rest import RestSettings
@@ -51,7 +51,9 @@ class BackfillSpec:
     rest
         How the REST interface is asked, for `rest` and `hybrid`.
     store
-        SQL store that splits are put into: `sqlite` or `postgres`.
+        SQL store that is told: `sqlite` or `postgres`.
+    mirror_bars
+        Copy the months of the range into its table `historical_bars` too.
     """
 
     source_root: str | os.PathLike[str] | None
@@ -69,6 +71,7 @@ class BackfillSpec:
     downloads: int = 8
     rest: RestSettings = dataclasses.field(default_factory=RestSettings)
     store: Kind = "sqlite"
+    mirror_bars: bool = False
 
     def __post_init__(self) -> None:
         """Check what can be checked without looking at files.
@@ -147,6 +150,8 @@ class BackfillReport:
         flat file comes; all now.
     months
         Month files of symbols rebuilt now.
+    changed
+        Symbol -> sessions whose stored bars were replaced by other ones.
     notes
         Sentences on what was decided.
     failures
@@ -174,6 +179,7 @@ class BackfillReport:
     requests: int
     splits: int
     months: int
+    changed: Mapping[str, Collection[dt.date]]
     notes: tuple[str, ...]
     failures: tuple[Failure, ...]
     seconds: float

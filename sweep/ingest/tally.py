@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import datetime as dt
 from collections.abc import Iterable
 
 from sweep.ingest.merge import MonthResult
@@ -25,6 +26,7 @@ class Tally:
     sessions_absent: int = 0
     sessions_provisional: int = 0
     months: int = 0
+    changed: dict[str, set[dt.date]] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
     failures: list[Failure] = dataclasses.field(default_factory=list)
 
@@ -44,5 +46,7 @@ class Tally:
     def add_month(self, result: MonthResult) -> None:
         """Count a month merged now."""
         self.months += 1
+        if result.changed:
+            self.changed.setdefault(result.symbol, set()).update(result.changed)
         self.sessions_filled += len(result.complete)
         self.sessions_absent += len(result.absent)

@@ -118,7 +118,7 @@ def connected(execution: ExecutionSettings) -> Iterator[int]:
     """
     ray = ray_module()
 
-    mine = not ray.is_initialized()
+    mine, grows = not ray.is_initialized(), False
     if mine:
         quiet = {"log_to_driver": False, "logging_level": "WARNING"}
         in_job = any(os.environ.get(name) for name in _JOB_MARKS)
@@ -127,13 +127,30 @@ def connected(execution: ExecutionSettings) -> Iterator[int]:
             ray.init(address="local", num_cpus=processors, include_dashboard=False, **quiet)
         else:
             _require_token(execution)
+            grows = True
             ray.init(address=execution.address or os.environ.get("RAY_ADDRESS", "auto"), **quiet)
     try:
-        processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        yield min(execution.workers or processors, processors)
+        processors = int(ray.cluster_resources().get("CPU", 0))
+        yield _workers(execution.workers, processors, grows=grows)
     finally:
         if mine:
             ray.shutdown()
+
+
+def _workers(wanted: int | None, processors: int, *, grows: bool) -> int:
+    """Return how many trials may run at a time.
+
+    In a cluster that `grows`, trials that wait for a processor are what its autoscaler counts, so
+    that more may be wanted than there are processors now.
+    """
+    if not grows:
+        return min(wanted or processors, max(1, processors))
+    if wanted is None and processors == 0:
+        raise ValueError(
+            "the cluster has no processor yet (they come with the work), so ray.workers must say "
+            "how many trials may run at a time: ray.workers=256"
+        )
+    return wanted or processors
 
 
 def _require_token(execution: ExecutionSettings) -> None:

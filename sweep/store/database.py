@@ -83,6 +83,11 @@ class Database:
         """Show the place, never the URL."""
         return f"Database({self.place!r})"
 
+    @property
+    def is_file(self) -> bool:
+        """Tell whether this is a SQLite file: one writer at a time."""
+        return bool(self._engine.dialect.name == "sqlite")
+
     def close(self) -> None:
         """Close idle connections."""
         self._engine.dispose()
@@ -198,6 +203,17 @@ class Database:
             if shaped is not None:
                 write(connection, target, shaped, update=True)
         return 0 if shaped is None else int(shaped.num_rows)
+
+    def set_where(
+        self, table: str, values: Mapping[str, object], where: Mapping[str, object]
+    ) -> int:
+        """Set columns of the rows that match `where`, at least one condition; return how many."""
+        target = _known(table)
+        if not where:
+            raise ValueError(f"changing rows of {table} needs a condition, got none")
+        statement = sa.update(target).where(*_conditions(target, where)).values(**values)
+        with self.transaction() as connection:
+            return connection.execute(statement).rowcount
 
     def read(
         self,

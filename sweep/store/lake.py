@@ -19,7 +19,7 @@ from sweep.market.schema import BARS
 from sweep.market.symbols import file_name
 from sweep.market.timeframes import normalise
 from sweep.store.folder import Folder
-from sweep.store.place import Place, place
+from sweep.store.place import Place, place, versions
 
 _MONTH = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))\.parquet")
 _ARRAYS = ["ts", "open", "high", "low", "close", "volume"]
@@ -49,6 +49,15 @@ class Lake:
         """Return the stored months of a symbol, `YYYY-MM`, rising."""
         names = self._folder.names(*_parts(symbol, timeframe))
         return [match.group(1) for name in names if (match := _MONTH.fullmatch(name))]
+
+    def versions(self, symbol: str, timeframe: str) -> dict[str, str]:
+        """Return month -> a text that changes when its file does."""
+        found = versions(self._folder.join(*_parts(symbol, timeframe)), ".parquet")
+        return {
+            match.group(1): version
+            for name, version in sorted(found.items())
+            if (match := _MONTH.fullmatch(name))
+        }
 
     def read(
         self,

@@ -7,7 +7,7 @@ import pytest
 from sweep.search import tuner
 from sweep.search.blocks import BlockQueue
 from sweep.search.spec import ExecutionSettings
-from sweep.search.tuner import Watch, connected, run_blocks
+from sweep.search.tuner import Watch, _workers, connected, run_blocks
 
 pytestmark = pytest.mark.ray
 
@@ -54,6 +54,13 @@ def test_a_check_can_stop_it(ray_local):
     outcome = run_blocks(queue(200), reporting(), {}, workers=2, watch=watch)
     assert (outcome.status, outcome.reason) == ("failed", "data changed")
     assert outcome.tally.sets < 60
+
+
+def test_more_trials_than_processors_make_a_cluster_grow():
+    assert _workers(64, 2, grows=False) == 2
+    assert (_workers(64, 2, grows=True), _workers(None, 2, grows=True)) == (64, 2)
+    with pytest.raises(ValueError, match=r"no processor yet .* ray.workers=256"):
+        _workers(None, 0, grows=True)
 
 
 def test_trials_that_raise_are_noticed(ray_local):

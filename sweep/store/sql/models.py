@@ -78,6 +78,13 @@ HISTORICAL_BARS = _table(
     *(_may("vwap_basis", TEXT), _must("phase", TEXT), _must("source", TEXT)),
 )
 
+# Which month files of the lake `historical_bars` holds; version changes when a file does.
+MIRRORED_MONTHS = _table(
+    "mirrored_months",
+    *(_key("symbol"), _key("timeframe"), _key("year_month")),
+    *(_must("version", TEXT), _must("bars", COUNT), _now("mirrored_at")),
+)
+
 WATCHLIST = _table("watchlist", _key("symbol"), _now("added_at"))
 
 # One row per piece of work: task is `backfill`, or `session:<date>` for a newly published one.

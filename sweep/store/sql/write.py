@@ -49,6 +49,24 @@ def write(connection: sa.Connection, table: sa.Table, rows: pa.Table, *, update:
         _copy_in(connection, table, rows, update=update)
 
 
+def insert_only(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
+    """Insert rows whose keys are not there, columns of exactly the table's types.
+
+    Parameters
+    ----------
+    connection
+        In a transaction.
+    table, rows
+        Where they go, and what goes: many at once are by binary COPY on Postgres.
+    """
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, table.name, rows)
+        return
+    statement = _upsert(connection, table, rows.column_names, update=False)
+    for batch in rows.to_batches(max_chunksize=_BATCH):
+        connection.exec_driver_sql(statement, list(_sqlite_rows(batch)))
+
+
 def insert_new(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> int:

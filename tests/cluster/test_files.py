@@ -1,0 +1,157 @@
+"""cluster.yaml and the Kubernetes manifest, checked without a cloud.
+
+Ray's own validation first, then what it lets through: an unknown key below `provider`, no region,
+no instance type, more workers than the cluster may have, no start command, secrets.
+"""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import ray
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+ROOT = Path(__file__).parents[2]
+PROVIDER = {"type", "region", "use_internal_ips", "cache_stopped_nodes"}
+SECRET = re.compile(
+    r"AKIA[0-9A-Z]{16}|://[^/\s:]+:[^@\s]+@|-----BEGIN|(?i:secret|password|token)\s*[=:]\s*[^\s~/]\S{11}"
+)
+
+
+@pytest.fixture
+def cluster():
+    return yaml.safe_load((ROOT / "cluster.yaml").read_text())
+
+
+@pytest.fixture
+def manifest():
+    return yaml.safe_load((ROOT / "docs" / "rayjob.yaml").read_text())
+
+
+def cluster_faults(config):
+    """Return what is wrong with a cluster file that Ray accepts."""
+    faults = [f"provider.{name} is unknown" for name in set(config["provider"]) - PROVIDER]
+    if not config["provider"].get("region"):
+        faults.append("no region")
+    if config["provider"].get("use_internal_ips") is not True:
+        faults.append("nodes have public addresses")
+    for name, kind in config["available_node_types"].items():
+        node = kind["node_config"]
+        faults += [
+            f"{name} has no {key}"
+            for key in ("InstanceType", "ImageId", "SubnetIds", "SecurityGroupIds")
+            if not node.get(key)
+        ]
+        if kind.get("max_workers", 0) > config["max_workers"]:
+            faults.append(f"{name}: max_workers above the cluster's")
+        if node.get("MetadataOptions", {}).get("HttpTokens") != "required":
+            faults.append(f"{name}: any process reads its credentials")
+    head = config["head_node_type"]
+    if config["available_node_types"][head]["resources"].get("CPU") != 0:
+        faults.append("the head runs trials")
+    for kind in ("head", "worker"):
+        commands = config.get(f"{kind}_start_ray_commands") or []
+        start = [command for command in commands if "ray start" in command]
+        if len(start) != 1:
+            faults.append(f"{kind} has no start command")
+        elif "RAY_AUTH_MODE=token" not in start[0]:
+            faults.append(f"{kind} starts without a token")
+    text = yaml.safe_dump(config)
+    if SECRET.search(text):
+        faults.append("a secret stands in the file")
+    return faults
+
+
+def test_the_cluster_file_passes_ray_and_our_own_checks(cluster):
+    prepared = prepare_config(copy.deepcopy(cluster))
+    validate_config(prepared)
+    assert cluster_faults(cluster) == []
+    # What Ray fills in by itself must not install what the lock does not name.
+    commands = [
+        command
+        for key, found in prepared.items()
+        if key.endswith("_commands")
+        for command in found
+    ]
+    installs = [command for command in commands if "pip install" in command]
+    assert installs
+    assert all("--require-hashes" in c or "--no-deps" in c for c in installs)
+    head = " ".join(prepared["head_start_ray_commands"])
+    assert "--num-cpus=0" in head
+    assert "--dashboard-host=127.0.0.1" in head
+    assert "0.0.0.0" not in yaml.safe_dump(prepared)  # noqa: S104 - looked for, not bound
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda c: c["provider"].update(regoin="us-east-1"), "provider.regoin is unknown"),
+        (lambda c: c["provider"].pop("region"), "no region"),
+        (lambda c: c["provider"].update(use_internal_ips=False), "public addresses"),
+        (
+            lambda c: c["available_node_types"]["worker"]["node_config"].pop("InstanceType"),
+            "worker has no InstanceType",
+        ),
+        (
+            lambda c: c["available_node_types"]["worker"].update(max_workers=65),
+            "max_workers above the cluster's",
+        ),
+        (lambda c: c.pop("head_start_ray_commands"), "head has no start command"),
+        (lambda c: c["available_node_types"]["head"]["resources"].update(CPU=8), "runs trials"),
+        (
+            lambda c: c.update(
+                worker_start_ray_commands=["ray start --address=$RAY_HEAD_IP:6379"]
+            ),
+            "worker starts without a token",
+        ),
+        (
+            lambda c: c["setup_commands"].append("export DATABASE_URL=postgresql://a:b@c/d"),
+            "a secret stands in the file",
+        ),
+    ],
+)
+def test_what_ray_lets_through_is_found_here(cluster, change, fault):
+    change(cluster)
+    validate_config(prepare_config(copy.deepcopy(cluster)))
+    assert any(fault in found for found in cluster_faults(cluster))
+
+
+def test_every_mount_is_explained_and_the_bundle_is_what_make_writes(cluster):
+    guide = (ROOT / "docs" / "cluster.md").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    for source in cluster["file_mounts"].values():
+        assert source in (makefile if source == "dist/cluster" else guide)
+
+
+def containers(manifest):
+    cluster = manifest["spec"]["rayClusterSpec"]
+    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    return [group["template"]["spec"]["containers"][0] for group in groups]
+
+
+def test_the_manifest_is_one_job_with_a_token_and_no_trials_on_the_head(manifest):
+    # Fields were held against the schema of KubeRay's custom resource, unknown ones refused.
+    assert (manifest["apiVersion"], manifest["kind"]) == ("ray.io/v1", "RayJob")
+    spec = manifest["spec"]
+    cluster = spec["rayClusterSpec"]
+    assert cluster["rayVersion"] == ray.__version__
+    assert cluster["authOptions"] == {"mode": "token"}
+    assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    assert cluster["headGroupSpec"]["serviceType"] == "ClusterIP"
+    assert spec["shutdownAfterJobFinishes"] is True
+    assert len({container["image"] for container in containers(manifest)}) == 1
+    assert not any("env" in container for container in containers(manifest))
+    assert not SECRET.search((ROOT / "docs" / "rayjob.yaml").read_text())
+    workers = sum(g["maxReplicas"] * 16 for g in cluster["workerGroupSpecs"])
+    assert f"ray.workers={workers}" in spec["entrypoint"]
+
+
+def test_the_command_of_the_manifest_is_one_that_the_job_takes(manifest, monkeypatch):
+    from jobs.overrides import checked  # noqa: PLC0415 - slow
+
+    monkeypatch.setenv("DATABASE_URL", "postgresql://host/database")
+    words = manifest["spec"]["entrypoint"].split()
+    assert words[:3] == ["python", "-m", "jobs.sweep"]
+    assert checked("sweep", words[3:]) == words[3:]
