@@ -127,7 +127,7 @@ def backfill(config: Config) -> BackfillSpec:
     source, wanted = config["source"], config["symbols"]
     options = {
         name: source[name]
-        for name in ("keep_all_symbols", "endpoint", "cache_hours", "downloads")
+        for name in ("pipeline", "keep_all_symbols", "endpoint", "cache_hours", "downloads")
         if name in source
     }
     if source["kind"] != "flatfiles":
@@ -146,6 +146,9 @@ def backfill(config: Config) -> BackfillSpec:
         timeframes=tuple(config["timeframes"]),
         source_kind=source["kind"],
         store=config["store"]["kind"],
+        workers=config["ray"]["workers"],
+        ray_address=config["ray"]["address"],
+        ray_insecure=config["ray"]["insecure"],
         mirror_bars=config["store"]["mirror_bars"],
         **options,
     )

@@ -5,13 +5,11 @@ One bad day does not stop the others; the report names it. A second run does onl
 
 import dataclasses
 import datetime as dt
-import functools
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from sweep.ingest.downloads import Downloads
 from sweep.ingest.merge import merge_month
 from sweep.ingest.plan import (
     Plan,
@@ -21,22 +19,16 @@ from sweep.ingest.plan import (
     rest_holes,
     rest_range,
 )
-from sweep.ingest.pool import Outcome, run_tasks
 from sweep.ingest.products import product_of
 from sweep.ingest.publication import due, newest_closed, utc_now
 from sweep.ingest.record import record
 from sweep.ingest.rest import RestClient
-from sweep.ingest.rest_fill import (
-    Progress,
-    calls_for,
-    fetch_splits,
-    fill_by_rest,
-    unbuilt_months,
-)
+from sweep.ingest.rest_fill import calls_for, fetch_splits, fill_by_rest, unbuilt_months
 from sweep.ingest.s3_files import S3FlatFiles, clean_cache
-from sweep.ingest.sources import DaySource, LocalFlatFiles, SourceFile, apart_from
-from sweep.ingest.spec import BackfillReport, BackfillSpec, Failure
-from sweep.ingest.stage import Staged, read_manifest, stage_day
+from sweep.ingest.shards import merge_months, runner, stage_days
+from sweep.ingest.sources import DaySource, LocalFlatFiles
+from sweep.ingest.spec import BackfillReport, BackfillSpec, Failure, Progress
+from sweep.ingest.stage import read_manifest
 from sweep.ingest.suggest import nearest, tickers_in
 from sweep.ingest.tally import Tally
 from sweep.ingest.watchlist import watched
@@ -48,14 +40,8 @@ from sweep.store.splits import SplitStore
 __all__ = ["BackfillReport", "BackfillSpec", "Failure", "backfill"]
 
 
-# Seconds of one core, measured: a small file, a compressed byte, a month of one symbol with six
-# timeframes. A process takes about 1.5 s to start: less work than this is done in the driver.
-_FILE_S, _BYTE_S, _MONTH_S, _WORTH_S = 0.01, 1e-8, 0.08, 4.0
-
 #: Seconds a byte takes from the vendor: about 12 MB/s in all on a home line.
 _DOWNLOAD_S = 8e-8
-
-StageTask = tuple[SourceFile, tuple[str, ...] | None]
 
 
 def backfill(spec: BackfillSpec, *, progress: Progress | None = None) -> BackfillReport:
@@ -173,18 +159,12 @@ def _by_files(
     say: Progress,
 ) -> frozenset[str]:
     """Stage the day files of the plan and merge their months; return the symbols found."""
-    _stage_days(spec, source, root, plan, tally, say)
-    found = _found(plan, root)
-    months = months_to_merge(plan, root, source.name, timeframes, found)
-    workers = spec.workers or os.cpu_count() or 1
-    merge = functools.partial(merge_month, root)
-    for done, month in enumerate(run_tasks(merge, months, workers), 1):
-        if month.result is None:
-            what = f"{month.task.symbol} {month.task.year_month}"
-            tally.failures.append(Failure(what, month.error or ""))
-        else:
-            tally.add_month(month.result)
-        say("symbol months", done, len(months), len(tally.failures), 0)
+    tasks = days_to_stage(plan, root, keep_all=spec.keep_all_symbols)
+    with runner(spec, tasks) as run:
+        stage_days(spec, source, root, plan, tasks, run, tally, say)
+        found = _found(plan, root)
+        months = months_to_merge(plan, root, source.name, timeframes, found)
+        merge_months(root, months, run, tally, say)
     return found
 
 
@@ -269,54 +249,6 @@ def open_source(spec: BackfillSpec, root: Place) -> LocalFlatFiles | S3FlatFiles
     cache = cache_folder(root) / "flatfiles"
     clean_cache(cache, spec.cache_hours)
     return S3FlatFiles.at(where, cache, endpoint=spec.endpoint)
-
-
-def _stage_days(
-    spec: BackfillSpec, source: DaySource, root: Place, plan: Plan, tally: Tally, say: Progress
-) -> None:
-    """Stage the files of all holes; those of a bucket while others are on their way."""
-    tasks = days_to_stage(plan, root, keep_all=spec.keep_all_symbols)
-    workers = spec.workers or os.cpu_count() or 1
-    stage = functools.partial(_stage_one, source, root)
-    names = [symbol.name for symbol in plan.symbols]
-    done = 0
-
-    def count(outcomes: Iterable[Outcome[StageTask, Staged]], arrived: int | None) -> None:
-        nonlocal done
-        for day in outcomes:
-            done += 1
-            if day.result is None:
-                named = source.describe(day.task[0].key)
-                tally.failures.append(Failure(named, apart_from(named, day.error or "")))
-            elif day.result.fresh:
-                tally.add_file(day.result, names)
-            size = tally.bytes_read if arrived is None else arrived
-            say("day files", done, len(tasks), len(tally.failures), size)
-
-    if not isinstance(source, S3FlatFiles):
-        count(_staged(stage, tasks, workers), None)
-        return
-    with Downloads(source, tasks, spec.downloads) as downloads:
-        for batch in downloads.batches():
-            failed = [Outcome[StageTask, Staged](task, None, text) for task, text in batch if text]
-            count(failed, downloads.arrived)
-            ready = [task for task, text in batch if text is None]
-            count(_staged(stage, ready, workers), downloads.arrived)
-            if not batch:
-                say("day files", done, len(tasks), len(tally.failures), downloads.arrived)
-
-
-def _staged(
-    stage: Callable[[StageTask], Staged], tasks: Sequence[StageTask], workers: int
-) -> Iterator[Outcome[StageTask, Staged]]:
-    """Stage files, in processes where the work is worth their start."""
-    work_s = sum(_FILE_S + file.size * _BYTE_S for file, _ in tasks)
-    return run_tasks(stage, tasks, workers if work_s > _WORTH_S else 1)
-
-
-def _stage_one(source: DaySource, root: Place, task: StageTask) -> Staged:
-    file, symbols = task
-    return stage_day(source, file, symbols, root)
 
 
 def _found(plan: Plan, root: Place) -> frozenset[str]:

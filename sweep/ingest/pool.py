@@ -43,7 +43,7 @@ def run_tasks(
     """
     if min(workers, len(tasks)) <= 1 or not _can_spawn():
         for task in tasks:
-            yield _attempt(function, task)
+            yield attempt(function, task)
         return
     pending = list(tasks)
     processes, killed = min(workers, len(tasks)), 0
@@ -76,7 +76,7 @@ def _in_processes(
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_die_with_parent,
     ) as pool:
-        futures = {pool.submit(_attempt, function, task): i for i, task in enumerate(tasks)}
+        futures = {pool.submit(attempt, function, task): i for i, task in enumerate(tasks)}
         try:
             for future in concurrent.futures.as_completed(futures):
                 with contextlib.suppress(BrokenProcessPool):
@@ -92,7 +92,8 @@ def _can_spawn() -> bool:
     return main.__spec__ is not None or path is None or Path(path).exists()
 
 
-def _attempt(function: Callable[[Task], Result], task: Task) -> Outcome[Task, Result]:
+def attempt(function: Callable[[Task], Result], task: Task) -> Outcome[Task, Result]:
+    """Do one task; an error becomes text."""
     try:
         return Outcome(task, function(task), None)
     except Exception as error:  # noqa: BLE001 - one bad day must not stop the others

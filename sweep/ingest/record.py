@@ -5,11 +5,11 @@ rows are compared by key, and the next backfill that changes something writes wh
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sweep.ingest.products import PRODUCTS
-from sweep.ingest.spec import BackfillSpec, Failure
+from sweep.ingest.spec import BackfillSpec, Failure, Progress
 from sweep.ingest.stage import Manifest, read_manifest
 from sweep.ingest.tally import Tally
 from sweep.store.bar_mirror import mirror_bars
@@ -19,9 +19,6 @@ from sweep.store.errors import StoreTerminal, StoreTransient
 from sweep.store.lake import Lake
 from sweep.store.place import Place
 from sweep.store.results import Results, sweep_names
-
-#: Called with what is being done, items done, items in all, items failed, bytes so far.
-Progress = Callable[[str, int, int, int, int], None]
 
 
 def record(

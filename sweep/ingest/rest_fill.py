@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sweep.ingest.merge import MonthPlan, merge_month
 from sweep.ingest.rest import RestClient, minutes_path
 from sweep.ingest.rest_rows import REST, RestMinutes, stage_minutes
-from sweep.ingest.spec import Failure
+from sweep.ingest.spec import Failure, Progress
 from sweep.ingest.tally import Tally
 from sweep.market.symbols import INDEX, Symbol, lookup
 from sweep.store.database import Database
@@ -21,9 +21,6 @@ from sweep.store.lake import Lake
 from sweep.store.place import Place
 from sweep.store.splits import SplitStore
 from sweep.store.sql.connect import Kind
-
-#: Called with what is being done, items done, items in all, items failed, bytes so far.
-Progress = Callable[[str, int, int, int, int], None]
 
 #: Answers in memory at once: a month of minutes is about 10 MB while it is read.
 _AT_ONCE = 16

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
 from sweep.ingest.rest import RestSettings
@@ -11,6 +11,11 @@ from sweep.store.place import Place
 from sweep.store.sql.connect import Kind
 
 SOURCE_KINDS = ("flatfiles", "rest", "hybrid")
+
+PIPELINES = ("auto", "local", "ray")
+
+#: Called with what is being done, items done, items in all, items failed, bytes so far.
+Progress = Callable[[str, int, int, int, int], None]
 
 #: Failures that the sentences of a report name one by one.
 _NAMED = 20
@@ -48,6 +53,11 @@ class BackfillSpec:
         Hours that downloaded files are kept below `<storage.root>/cache/flatfiles`, 0 or more.
     downloads
         Files in flight at once, at least 1.
+    pipeline
+        What reads day files and merges months, one of `PIPELINES`: processes of this machine, Ray
+        Data, or what suits the work.
+    ray_address, ray_insecure
+        The cluster, None for that of the environment; whether it may be one without tokens.
     rest
         How the REST interface is asked, for `rest` and `hybrid`.
     store
@@ -69,6 +79,9 @@ class BackfillSpec:
     endpoint: str = "https://files.massive.com"
     cache_hours: float = 24.0
     downloads: int = 8
+    pipeline: str = "auto"
+    ray_address: str | None = None
+    ray_insecure: bool = False
     rest: RestSettings = dataclasses.field(default_factory=RestSettings)
     store: Kind = "sqlite"
     mirror_bars: bool = False
@@ -84,6 +97,8 @@ class BackfillSpec:
         if self.source_kind not in SOURCE_KINDS:
             known = ", ".join(SOURCE_KINDS)
             raise ValueError(f"unknown source {self.source_kind!r}, known: {known}")
+        if self.pipeline not in PIPELINES:
+            raise ValueError(f"unknown pipeline {self.pipeline!r}, known: {', '.join(PIPELINES)}")
         if self.source_kind != "rest" and self.source_root is None:
             raise ValueError("no source.root; give the folder of the day files, or s3://bucket")
         if self.source_kind == "rest" and self.first is None and self.days is None:

@@ -361,7 +361,7 @@ def test_a_crash_between_bars_and_coverage_is_repaired(order, lake, tmp_path, mo
 
 
 def test_processes_give_the_same_store(market, tmp_path, monkeypatch):
-    monkeypatch.setattr("sweep.ingest.backfill._WORTH_S", 0.0)
+    monkeypatch.setattr("sweep.ingest.shards._WORTH_S", 0.0)
     for day in as_dates(session_table(dt.date(2015, 4, 8), dt.date(2015, 4, 20))):
         put(market, day, [STOCK_HEADER, *minute_lines("SPY", day, 20)])
     put(market, dt.date(2015, 4, 21), None, raw=compress([STOCK_HEADER])[:-3])
