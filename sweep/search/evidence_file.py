@@ -1,11 +1,13 @@
 """From the tables of a finished sweep to `evidence.json`."""
 
 import dataclasses
+import datetime as dt
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
@@ -14,7 +16,7 @@ from sweep.search import choose
 from sweep.search.chosen_sets import FullSets
 from sweep.search.evidence_document import describe, headline
 from sweep.search.identity import Keys, keys_of, set_ids
-from sweep.search.judgement import Case, judge_sweep, measure
+from sweep.search.judgement import Case, Measured, judge_sweep, measure
 from sweep.search.measures import Plateau, measure_plateau
 from sweep.search.merge import Merged
 from sweep.search.plan import DetectorPlan, SweepPlan
@@ -22,10 +24,29 @@ from sweep.search.range_edge import edge_parameters
 from sweep.search.stitching import set_series, stitch
 from sweep.store.ledger import Ledger
 from sweep.store.place import Place
-from sweep.store.results import EVIDENCE, FOLD_SCORES, Results, daily_chunks, dataset
+from sweep.store.results import (
+    EVIDENCE,
+    FOLD_SCORES,
+    STITCHED,
+    Results,
+    daily_chunks,
+    dataset,
+)
 
 NO_HOLDOUT = "There is no hold-out (holdout=none), so nothing is left to check the result on."
 NO_FOLDS = "There are no folds (folds=none), so no result is out of sample."
+
+
+STITCHED_SCHEMA = pa.schema(
+    [
+        ("detector", pa.string()),
+        ("session", pa.date32()),
+        ("r_net", pa.float64()),
+        ("r_gross", pa.float64()),
+        ("trades", pa.int64()),
+    ]
+)
+"""`stitched.parquet`: each fold's chosen set on the sessions it was not chosen by, in R."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +92,7 @@ def write_evidence(
         )
         for one, sets in full
     }
+    write_stitched(plan, results, measured)
     reservations = () if plan.held_out else (NO_HOLDOUT,)
     if plan.spec.folds.kind == "none":
         reservations = (*reservations, NO_FOLDS)
@@ -85,6 +107,28 @@ def write_evidence(
         },
     )
     return {name: headline(one) for name, one in described.items()}
+
+
+def write_stitched(plan: SweepPlan, results: Results, measured: Mapping[str, Measured]) -> None:
+    """Write `stitched.parquet`: every detector's out-of-sample series, session by session."""
+    axes = {one.detector.name: one.columns for one in plan.judged}
+
+    def pieces() -> Iterator[pa.Table]:
+        for name, one in sorted(measured.items()):
+            stitched = one.case.stitched
+            if stitched is None:
+                continue
+            days = [plan.dates[k] for k in axes[name][stitched.sessions].tolist()]
+            columns = [
+                pa.array([name] * len(days)),
+                pa.array([dt.date.fromisoformat(day) for day in days], pa.date32()),
+                pa.array(stitched.series.daily),
+                pa.array(stitched.series.gross),
+                pa.array(stitched.series.trades),
+            ]
+            yield pa.table(columns, schema=STITCHED_SCHEMA)
+
+    results.write_table(STITCHED, pieces(), STITCHED_SCHEMA)
 
 
 def _case(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.search.blocks import BlockQueue
+from sweep.search.breakdowns import write_breakdowns
 from sweep.search.choose import MOST_SETS
 from sweep.search.chosen_sets import (
     FullSets,
@@ -392,6 +393,7 @@ def _write_tables(
     write_daily(results, plan.judged, merged)
     write_trades(plan.spec, results, full)
     write_funnel(plan, results, full)
+    write_breakdowns(plan.spec, results, full, merged)
     results.write_text(LEADERBOARD, leaderboard(tables))
     return rows
 

@@ -133,9 +133,13 @@ class ResultSettings:
     ----------
     trades
         Trades of the chosen and configured sets, or of all sets.
+    detail
+        Best sets of a detector whose results are broken down by symbol, time of day, regime and
+        way out, beside the chosen and configured ones; 0 or more.
     """
 
     trades: Literal["chosen", "all"] = "chosen"
+    detail: int = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,7 @@ from sweep.store.results import (
     FOLD_SCORES,
     FUNNEL,
     PARAMETER_SETS,
+    STITCHED,
     TRADES,
     daily_chunks,
     digest,
@@ -163,6 +164,10 @@ def test_every_detector_ends_in_a_verdict_about_the_sets_of_its_tables(whole):
         assert (outside["sessions"], outside["trades"]) == (len(axis), len(mine))
         net = sum(t["r_net"] for t in mine)
         assert outside["expectancy_r"]["estimate"] == pytest.approx(net / len(mine), rel=1e-9)
+        stitched = [r for r in rows_of(outcome, STITCHED) if r["detector"] == name]
+        assert [str(r["session"]) for r in stitched] == [days[i] for i in sorted(axis)]
+        assert sum(r["trades"] for r in stitched) == len(mine)
+        assert sum(r["r_net"] for r in stitched) == pytest.approx(net, rel=1e-9)
         gross = sum(t["r_gross"] for t in mine)
         sides = [
             (t["entry_price"] + t["exit_price"]) / abs(t["entry_price"] - t["stop"]) for t in mine
