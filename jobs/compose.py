@@ -14,7 +14,17 @@ from omegaconf import OmegaConf
 
 from jobs.rules import nearest
 
-JOBS = ("sample", "backfill", "coverage", "gamma", "backtest", "sweep", "watch", "database")
+JOBS = (
+    "sample",
+    "backfill",
+    "coverage",
+    "gamma",
+    "backtest",
+    "sweep",
+    "report",
+    "watch",
+    "database",
+)
 """Primary configurations, one per job."""
 
 

@@ -192,6 +192,22 @@ class SymbolList:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sweeps:
+    """Ids of one or more sweeps, or null."""
+
+    def fault(self, value: object) -> str | None:
+        """Name every element that is no id of a sweep."""
+        listed = value if isinstance(value, list) else [value]
+        wrong = [str(name) for name in listed if not re.fullmatch(r"s[0-9a-f]{12}", str(name))]
+        if value is None or (listed and not wrong):
+            return None
+        return (
+            f"must be ids of sweeps, such as s193934bf8a3c (names below <storage.root>/results), "
+            f"got {', '.join(wrong) or 'none'}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class Timeframes:
     """A list of bar lengths."""
 

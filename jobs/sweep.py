@@ -25,6 +25,7 @@ def _application(config: DictConfig) -> None:
 def _run(config: dict[str, Any]) -> int:
     from jobs import settings  # noqa: PLC0415 - slow
     from sweep.report.leaderboard import show_sweep  # noqa: PLC0415 - slow
+    from sweep.report.page.write import ensure_report  # noqa: PLC0415 - slow
     from sweep.report.progress import Reporter  # noqa: PLC0415 - slow
     from sweep.search.runner import run_sweep  # noqa: PLC0415 - slow
 
@@ -41,6 +42,10 @@ def _run(config: dict[str, Any]) -> int:
         _log.info(note)
     if outcome.sets:
         show_sweep(outcome.folder)
+        try:
+            _log.info("report: %s", ensure_report(outcome.folder))
+        except Exception:  # noqa: BLE001 - a page that cannot be made costs no result
+            _log.exception("no report; the results are complete, python -m jobs.report makes it")
     if outcome.status == "interrupted":
         _log.warning("interrupted; to go on: %s", command())
     elif outcome.reason:

@@ -131,7 +131,7 @@ def summary_lines(results: Sequence[Row]) -> list[str]:
     trades = sum(row["metrics"]["trades"] for row in traded)
     wins = sum(row["metrics"]["trades"] * row["metrics"]["win_rate"] for row in traded)
     ranked = sorted(traded, key=lambda row: (-row["metrics"]["win_rate"], row["detector"]))
-    weak = [row for row in reversed(ranked) if _needs_improvement(row["metrics"])]
+    weak = [row for row in reversed(ranked) if needs_improvement(row["metrics"])]
     best = [row for row in ranked if row["metrics"]["profit_factor"] > 1 and row not in weak]
     return [
         "",
@@ -148,7 +148,7 @@ def summary_lines(results: Sequence[Row]) -> list[str]:
     ]
 
 
-def _needs_improvement(found: Row) -> bool:
+def needs_improvement(found: Row) -> bool:
     """Tell whether too few trades win; where none won or none lost there is no break-even."""
     rate, even = found["win_rate"], found["breakeven_win_rate"]
     return rate < NEEDS_IMPROVEMENT and (rate < even or (math.isnan(even) and rate == 0.0))

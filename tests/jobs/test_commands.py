@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_up_sweep import make_sweep
 
 from jobs.compose import JOBS
 
@@ -118,6 +119,26 @@ def test_the_database_is_made_once(tmp_path):
     ]
 
 
+def test_a_report_is_written_and_sweeps_are_compared(tmp_path):
+    make_sweep(tmp_path / "store", {"breakout_bullish": "holds"})
+    make_sweep(tmp_path / "store", {"breakout_bullish": "fails"}, name="sfedcba987654")
+    one = job("report", "storage.root=store", "sweep=s0123456789ab", folder=tmp_path)
+    assert one.returncode == 0, one.stderr
+    assert one.stdout.splitlines()[0] == "store/results/s0123456789ab/report.html"
+    both = job(
+        "report", "storage.root=store", "sweep=[s0123456789ab,sfedcba987654]", folder=tmp_path
+    )
+    page = "store/results/comparison-s0123456789ab-sfedcba987654.html"
+    assert both.stdout.splitlines()[0] == page
+    assert "2 sweeps side by side" in (tmp_path / page).read_text(encoding="utf-8")
+    wrong = job("report", "storage.root=store", "sweep=[s0123456789ab,x]", folder=tmp_path)
+    assert wrong.returncode == 2
+    assert "must be ids of sweeps" in wrong.stderr
+    absent = job("report", "storage.root=store", "sweep=s000000000000", folder=tmp_path)
+    assert absent.returncode == 2
+    assert "there are s0123456789ab, sfedcba987654" in absent.stderr
+
+
 @pytest.mark.ray
 def test_sample_backfill_coverage_backtest_and_sweep(tmp_path):
     """The way of `make sweep`, on fewer sessions; the second sweep has nothing to do."""
@@ -146,6 +167,8 @@ def test_sample_backfill_coverage_backtest_and_sweep(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-1]
     assert last.startswith("SWEEP RESULT status=done sets=12 failed=0 results=store/results/s")
+    report = Path(tmp_path, last.rpartition("results=")[2], "report.html")
+    assert "none of 1 detectors is proven" in report.read_text(encoding="utf-8")
     again = job("sweep", *sweep, folder=tmp_path)
     assert again.stdout.splitlines()[-1] == last
     assert "starting Ray" not in again.stdout

@@ -1,0 +1,205 @@
+"""Several sweeps side by side: what differed in their settings, and what came of it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow.compute as pc
+from markupsafe import Markup
+
+from sweep.report.page.about_part import flat
+from sweep.report.page.detector_part import final_parameters
+from sweep.report.page.markup import h
+from sweep.report.page.scales import UNKNOWN, Scale, count, extent, percent, plain, short, signed
+from sweep.report.page.source import SweepFolder
+from sweep.report.page.verdict_part import chip, forest, forest_axis, interval, verdict_of
+from sweep.report.page.write import Part, page
+from sweep.store.place import Place
+from sweep.store.results import Results
+
+_SET_METRICS = (
+    ("trades", count),
+    ("win_rate", percent),
+    ("breakeven_win_rate", percent),
+    ("expectancy_r", signed),
+    ("profit_factor", plain),
+    ("daily_lcb_r", signed),
+    ("max_drawdown_r", plain),
+)
+
+
+def write_comparison(folders: Sequence[Place]) -> Place:
+    """Write a page that compares sweeps of one storage root.
+
+    Parameters
+    ----------
+    folders
+        Results folders, two or more.
+
+    Returns
+    -------
+    Place
+        `<storage.root>/results/comparison-<id>-<id>....html`.
+    """
+    sweeps = [SweepFolder(folder) for folder in folders]
+    names = list(dict.fromkeys(name for one in sweeps for name in one.detectors))
+    parts: list[Part] = [
+        ("configuration", "What differs in the settings", _settings(sweeps)),
+        ("metrics", "Final sets, in sample", _metrics(sweeps, names)),
+        ("parameters", "Parameters of the final sets", _parameters(sweeps, names)),
+    ]
+    head = [
+        h("p", "Comparison", class_="kicker"),
+        h("h1", f"{len(sweeps)} sweeps side by side"),
+        h("p", _shared(sweeps), class_="lead"),
+        _about(sweeps),
+        _verdicts(sweeps, names),
+    ]
+    joined = "-".join(one.name for one in sweeps)
+    file = f"comparison-{joined}.html"
+    results = Results(folders[0].parent.parent, "")
+    results.write_text(file, page(f"Comparison of {joined}", head, parts))
+    return results.path / file
+
+
+def _shared(sweeps: Sequence[SweepFolder]) -> str:
+    """Return whether the sweeps looked at the same sessions."""
+    days = [set(one.about["sessions"]) for one in sweeps]
+    common = set.intersection(*days)
+    if not common:
+        return "They share no session: differences may come from the market alone."
+    if all(one == days[0] for one in days):
+        return f"All look at the same {len(common)} sessions, {min(common)} to {max(common)}."
+    return (
+        f"They share {len(common)} sessions; differences may come from the others. Verdicts count "
+        "the tries of all of them."
+    )
+
+
+def _table(title: str, heads: Sequence[object], rows: Sequence[Markup]) -> Markup:
+    head = h("tr", (h("th", text, scope="col") for text in heads))
+    table = h("table", h("caption", title, class_="hidden"), h("thead", head), h("tbody", rows))
+    return h("div", table, class_="scroll", tabindex="0", role="group", aria_label=title)
+
+
+def _line(name: str, values: Sequence[object], *, marked: bool = False) -> Markup:
+    return h(
+        "tr",
+        h("th", name, scope="row"),
+        (h("td", value, class_="num") for value in values),
+        class_="differs" if marked else None,
+    )
+
+
+def _about(sweeps: Sequence[SweepFolder]) -> Markup:
+    def row(name: str, values: Sequence[object]) -> Markup:
+        return _line(name, values, marked=len({str(v) for v in values}) > 1)
+
+    abouts = [one.about for one in sweeps]
+    rows = [
+        row("status", [about["status"] for about in abouts]),
+        row("sets", [count(about["counts"].get("sets", 0)) for about in abouts]),
+        row("sessions", [count(len(about["sessions"])) for about in abouts]),
+        row("first session", [(about["sessions"] or [UNKNOWN])[0] for about in abouts]),
+        row("last session", [(about["sessions"] or [UNKNOWN])[-1] for about in abouts]),
+        row("held out", [count(len(about["holdout"])) for about in abouts]),
+        row("search", [about["identity"]["search"]["kind"] for about in abouts]),
+        row("objective", [str(about["identity"]["objective"]) for about in abouts]),
+        row("commit", [str(about["git_commit"] or UNKNOWN)[:10] for about in abouts]),
+        row("finished (UTC)", [str(a["timings"]["finished_at"] or UNKNOWN)[:16] for a in abouts]),
+    ]
+    return _table("Sweeps", ["", *(one.name for one in sweeps)], rows)
+
+
+def _verdicts(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup:
+    ends = [
+        value
+        for one in sweeps
+        for name in names
+        for value in interval(one.evidence.get(name, {})) or ()
+    ]
+    scale = Scale(*extent(ends, zero=True), 8, 212)
+    rows = []
+    for name in names:
+        for one in sweeps:
+            if name not in one.detectors:
+                continue
+            evidence = one.evidence.get(name, {})
+            final = evidence.get("final") or {}
+            cells = [
+                h("td", one.name),
+                h("td", chip(verdict_of(one, name))),
+                h("td", forest(interval(evidence), scale)),
+                h("td", count((evidence.get("out_of_sample") or {}).get("trades")), class_="num"),
+                h("td", percent((evidence.get("overfitting") or {}).get("pbo"), 0), class_="num"),
+                h("td", percent((final.get("dsr_effective") or {}).get("dsr"), 0), class_="num"),
+                h("td", count((evidence.get("tries") or {}).get("ever")), class_="num"),
+            ]
+            rows.append(h("tr", h("th", name, scope="row"), cells))
+    heads = [
+        "Detector",
+        "Sweep",
+        "Verdict",
+        ["Out of sample, R a trade (95 %)", forest_axis(scale)],
+        "Trades",
+        "PBO",
+        "DSR",
+        "Tries ever",
+    ]
+    return _table("Verdicts", heads, rows)
+
+
+def _settings(sweeps: Sequence[SweepFolder]) -> Markup:
+    """Return the keys in which the sweeps differ."""
+    flats = [dict(flat(one.about["config"])) for one in sweeps]
+    keys = list(dict.fromkeys(key for one in flats for key in one))
+    rows = [
+        _line(key, [one.get(key, UNKNOWN) for one in flats])
+        for key in keys
+        if len({one.get(key) for one in flats}) > 1
+    ]
+    if not rows:
+        return h("p", "Nothing: the configurations are equal, data or code differ.")
+    return _table("Settings that differ", ["Key", *(one.name for one in sweeps)], rows)
+
+
+def _metrics(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup:
+    rows = []
+    for name in names:
+        for one in sweeps:
+            found = _final(one, name)
+            if found is not None:
+                cells = [h("td", show(found.get(key)), class_="num") for key, show in _SET_METRICS]
+                rows.append(h("tr", h("th", name, scope="row"), h("td", one.name), *cells))
+    heads = ["Detector", "Sweep", *(key.replace("_", " ") for key, _ in _SET_METRICS)]
+    return _table("Final sets", heads, rows)
+
+
+def _final(sweep: SweepFolder, name: str) -> Mapping[str, Any] | None:
+    about = sweep.detectors.get(name)
+    if about is None or not about["chosen"]["final"]:
+        return None
+    table = sweep.sets(name)
+    found: Mapping[str, Any] = table.filter(
+        pc.equal(table["set_id"], about["chosen"]["final"])
+    ).to_pylist()[0]
+    return found
+
+
+def _parameters(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup:
+    tables = []
+    for name in names:
+        having = [one for one in sweeps if name in one.detectors]
+        configured = having[0].detectors[name]["configured"]["parameters"]
+        chosen = [final_parameters(one, name) for one in having]
+        rows = []
+        for key, value in configured.items():
+            values = [found.get(key) for found in chosen]
+            known = [v for v in values if v is not None]
+            differs = bool(known) and any(
+                not math.isclose(v, known[0], rel_tol=1e-9) for v in known
+            )
+            rows.append(_line(key, [short(value), *map(short, values)], marked=differs))
+        heads = ["Parameter", "Configured", *(one.name for one in having)]
+        tables.append(h("details", h("summary", name), _table(name, heads, rows)))
+    return h("div", tables)

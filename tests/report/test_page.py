@@ -1,0 +1,161 @@
+"""The report as text: what it says, what it escapes, what it leaves out."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from made_up_sweep import SWEEP, make_sweep
+
+from sweep.report.page.markup import h
+from sweep.report.page.scales import Scale, nice_ticks, percent, plain, signed
+from sweep.report.page.source import sweep_folders
+from sweep.report.page.write import ensure_report, write_report
+
+HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'&"
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    detectors = {
+        "breakout_bullish": "holds",
+        "mean_reversion_long": "not_proven",
+        "opening_drive_bullish": "fails",
+        "index_mean_reversion_long": None,
+    }
+    return make_sweep(tmp_path_factory.mktemp("made"), detectors, symbols=("SPY", "QQQ"))
+
+
+@pytest.fixture(scope="module")
+def text(sweep):
+    return write_report(sweep).read_text(encoding="utf-8")
+
+
+class Elements(HTMLParser):
+    """Tags with their attributes, and the text outside scripts and styles."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.words, self.inside = [], [], []
+        self.feed(source)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.inside.append(tag)
+
+    def handle_data(self, data):
+        if self.inside[-1:] not in (["script"], ["style"]):
+            self.words.append(data)
+
+    def handle_endtag(self, tag):
+        if tag in self.inside:
+            while self.inside.pop() != tag:
+                pass
+
+
+def test_the_verdict_comes_first_in_words(text):
+    words = " ".join("".join(Elements(text).words).split())
+    assert "1 of 3 detectors holds out of sample: breakout_bullish." in words
+    before, after = (words.index(one) for one in ("1 of 3 detectors", "Leaderboard, sortable"))
+    assert before < after
+    assert "120 parameter sets on QQQ, SPY, 49 sessions from 2024-01-02 to" in words
+    assert "The 12 sessions after them" in words
+
+
+def test_every_detector_is_shown_with_its_state(text):
+    found = Elements(text)
+    anchors = {attributes.get("id") for _, attributes in found.tags}
+    for name in ("breakout_bullish", "mean_reversion_long", "index_mean_reversion_long"):
+        assert f"d-{name}" in anchors
+    words = "".join(found.words)
+    assert "asset_class (SPY is ETF; it runs on INDEX)" in words
+    assert not re.search(r"\b0 trades", words)
+
+
+def test_nothing_is_loaded_from_elsewhere_and_no_host_is_told(text):
+    for tag, attributes in Elements(text).tags:
+        assert not {"src", "srcset", "action"} & set(attributes), tag
+        assert attributes.get("href", "#").startswith("#")
+    assert "a-host-of-mine" not in text
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text).group(1)
+    assert "default-src &#39;none&#39;" in policy
+    assert "unsafe-inline" not in policy.partition("script-src")[2]
+
+
+def test_sessions_and_hours_are_labelled_with_their_zone(text):
+    assert "Entry, New York" in text
+    assert "finished (UTC)" in text
+
+
+def test_hostile_names_stay_text(tmp_path):
+    config = {"search": {"constraints": [HOSTILE]}, HOSTILE: HOSTILE}
+    folder = make_sweep(tmp_path, {HOSTILE: "holds", "x": None}, config=config)
+    about = json.loads((folder / "sweep.json").read_text())
+    about["reason"] = about["git_commit"] = about["detectors"]["x"]["reason"] = HOSTILE
+    about["detectors"][HOSTILE]["symbols"] = [HOSTILE]  # none that the store would take
+    (folder / "sweep.json").write_text(json.dumps(about))
+    found = Elements(write_report(folder).read_text(encoding="utf-8"))
+    scripts = [attributes for tag, attributes in found.tags if tag == "script"]
+    assert scripts == [{"type": "text/plain", "id": "trade-data"}, {}]
+    assert not [tag for tag, attributes in found.tags if tag == "img" or "onerror" in attributes]
+    assert HOSTILE in "".join(found.words)
+
+
+def test_a_sweep_that_was_interrupted_has_a_report_without_verdict(tmp_path):
+    folder = make_sweep(tmp_path, {"breakout_bullish": "holds"})
+    (folder / "evidence.json").unlink()
+    text = write_report(folder).read_text(encoding="utf-8")
+    assert "No verdict yet" in text
+    assert "holds out of sample" not in text
+
+
+def test_a_report_is_made_again_only_when_the_sweep_changed(sweep):
+    report = ensure_report(sweep)
+    before = report.stat().st_mtime_ns
+    assert ensure_report(sweep).stat().st_mtime_ns == before
+    report.write_text("old")
+    assert ensure_report(sweep).read_text(encoding="utf-8").startswith("<!doctype html>")
+    before = report.stat().st_mtime_ns
+    (sweep / "sweep.json").write_text((sweep / "sweep.json").read_text() + " ")
+    assert ensure_report(sweep).stat().st_mtime_ns != before
+
+
+def test_an_unknown_sweep_is_named_with_those_that_are_there(sweep):
+    root = sweep.parents[1]
+    assert sweep_folders(root, None) == sweep_folders(root, SWEEP) == [sweep]
+    with pytest.raises(ValueError, match=rf"no sweep s00 in .*; there are {SWEEP}"):
+        sweep_folders(root, ["s00", SWEEP])
+    with pytest.raises(ValueError, match=r"run one first: python -m jobs\.sweep"):
+        sweep_folders(root / "empty", None)
+
+
+def test_markup_escapes_children_and_attributes():
+    assert h("p", "<b>", 3, None, [h("i", "&")], title='"<') == (
+        '<p title="&#34;&lt;">&lt;b&gt;3<i>&amp;</i></p>'
+    )
+    assert h("input", disabled=True, checked=False, data_x=None) == "<input disabled>"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0, 10, [0, 2, 4, 6, 8, 10]),
+        (-0.13, 0.41, [-0.1, 0, 0.1, 0.2, 0.3, 0.4]),
+        (99, 101, [99, 99.5, 100, 100.5, 101]),
+        (3, 3, [3]),
+    ],
+)
+def test_ticks_are_round(low, high, expected):
+    assert nice_ticks(low, high) == pytest.approx(expected)
+
+
+def test_a_logarithmic_scale_places_the_geometric_mean_in_the_middle():
+    assert Scale(1, 100, 0, 200, log=True)(10) == pytest.approx(100)
+
+
+def test_numbers_are_told_with_a_real_minus_and_a_dash_for_unknown():
+    assert signed(0.5) == "+0.500"
+    assert signed(-1234.5, 1) == "\N{MINUS SIGN}1,234.5"
+    assert signed(None) == plain(float("nan")) == percent(None) == "\N{EN DASH}"
+    assert percent(0.123) == "12.3\N{NO-BREAK SPACE}%"
+    assert plain(float("inf")) == "\N{INFINITY}"
