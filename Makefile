@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: install sweep test lint format bench bundle lock clean
+.PHONY: install sweep test lint format docs bench bundle lock clean
 
 install: $(STAMP)
 
@@ -34,6 +34,9 @@ lint: install
 	$(BIN)/lint-imports
 
 # Peers live apart; without an index at hand the suites say which are missing and go on.
+docs: install
+	$(BIN)/python -m docs.make_configuration
+
 bench: install
 	test -d .venv-benchmarks || $(PYTHON) -m venv .venv-benchmarks
 	-.venv-benchmarks/bin/python -m pip install --quiet -r benchmarks/requirements.txt
