@@ -81,8 +81,9 @@ def _in_processes(
             for future in concurrent.futures.as_completed(futures):
                 with contextlib.suppress(BrokenProcessPool):
                     yield futures[future], future.result()
-        finally:
+        except BaseException:  # Ctrl-C, or nobody asks for more: what runs is not waited for
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _can_spawn() -> bool:

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -29,6 +30,8 @@ def test_every_task_has_one_outcome_and_errors_are_texts(workers):
     outcomes = {o.task: (o.result, o.error) for o in run_tasks(square, range(20), workers)}
     assert outcomes.pop(3) == (None, "three is refused")
     assert outcomes == {n: (n * n, None) for n in range(20) if n != 3}
+    # A pool that still ends when the interpreter does makes it print a traceback.
+    assert not [t for t in threading.enumerate() if "ExecutorManager" in type(t).__name__]
 
 
 def test_only_the_task_that_kills_its_worker_fails():
