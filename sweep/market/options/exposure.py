@@ -24,6 +24,7 @@ SIGNS: dict[SignModel, tuple[float, float]] = {
 _PER_MOVE = MULTIPLIER * 0.01
 _GRID = 50  # steps of 0.1 % on each side
 _GRID_STEP = 0.001
+_FAR = 9.0  # the density there is 1e-18 of its peak
 _ROOT_TOLERANCE = 1e-11  # of spot: about 1e-7 points of an index
 
 
@@ -65,33 +66,41 @@ def exposure_terms(book: Book, spot_ratio: float) -> Float:
 
 
 @kernel
-def _totals(book: Book, ratios: Float) -> Float:
-    """Return the total exposure at several spots; the logarithm is taken once per position."""
-    totals = np.zeros(len(ratios))
-    logs = np.log(ratios)
+def _moved(book: Book) -> Float:
+    """Return what a move of the spot leaves as it is, float64 [n, 3]: d1, 1 / v and scale."""
+    held = np.empty((len(book.v), 3))
     for i in range(len(book.v)):
         v = book.v[i]
-        if book.weight[i] == 0.0:
-            continue
-        at_spot = math.log(book.forward[i] / book.strike[i]) / v + 0.5 * v
-        scale = book.weight[i] * _PER_MOVE * book.forward[i] / v
-        for j in range(len(ratios)):
-            totals[j] += scale * ratios[j] * density(at_spot + logs[j] / v)
-    return totals
+        held[i, 0] = math.log(book.forward[i] / book.strike[i]) / v + 0.5 * v
+        held[i, 1] = 1.0 / v
+        held[i, 2] = book.weight[i] * _PER_MOVE * book.forward[i] / v
+    return held
+
+
+@kernel
+def _total_at(held: Float, ratio: float) -> float:
+    """Return the total exposure with the spot at `ratio` times its level."""
+    log = math.log(ratio)
+    total = 0.0
+    for i in range(len(held)):
+        d1 = held[i, 0] + log * held[i, 1]
+        if -_FAR < d1 < _FAR:
+            total += held[i, 2] * density(d1)
+    return total * ratio
 
 
 @kernel
 def total_exposure(book: Book, spot_ratio: float) -> float:
     """Return the total exposure with the spot at `spot_ratio` times its level, dollars per 1 %."""
-    return float(_totals(book, np.array([spot_ratio]))[0])
+    return float(_total_at(_moved(book), spot_ratio))
 
 
 @kernel
-def _root(book: Book, low: float, high: float, below: float) -> float:
+def _root(held: Float, low: float, high: float, below: float) -> float:
     """Halve a bracket of the total's sign change; `below` is the total at its lower end."""
     while high - low > _ROOT_TOLERANCE:
         middle = 0.5 * (low + high)
-        if (total_exposure(book, middle) > 0.0) == (below > 0.0):
+        if (_total_at(held, middle) > 0.0) == (below > 0.0):
             low = middle
         else:
             high = middle
@@ -115,27 +124,33 @@ def zero_gamma(book: Book, spot: float) -> tuple[float, int]:
         Level nearest to the spot and number of sign changes on the grid. Without one: -inf where
         the total is positive, +inf where it is negative, NaN where it is 0 throughout.
     """
-    ratios = np.empty(2 * _GRID + 1)
-    for j in range(len(ratios)):
-        ratios[j] = 1.0 + (j - _GRID) * _GRID_STEP
-    totals = _totals(book, ratios)
-    last = -1
-    flips = 0
-    best = np.nan
-    for j in range(len(ratios)):
-        if totals[j] == 0.0:
+    held = _moved(book)
+    last, flips = -1, 0
+    under, over = np.full(3, np.nan), np.full(3, np.nan)  # brackets nearest to the spot
+    before = now = 0.0
+    for j in range(2 * _GRID + 1):
+        now = _total_at(held, 1.0 + (j - _GRID) * _GRID_STEP)
+        if now == 0.0:
             continue
-        if last >= 0 and (totals[j] > 0.0) != (totals[last] > 0.0):
+        if last >= 0 and (now > 0.0) != (before > 0.0):
             flips += 1
-            found = _root(book, ratios[last], ratios[j], totals[last])
-            if flips == 1 or abs(found - 1.0) < abs(best - 1.0):
+            bracket = over if j > _GRID else under
+            if j <= _GRID or math.isnan(over[0]):
+                bracket[0] = 1.0 + (last - _GRID) * _GRID_STEP
+                bracket[1] = 1.0 + (j - _GRID) * _GRID_STEP
+                bracket[2] = before
+        last, before = j, now
+    if flips == 0:
+        if last < 0:
+            return np.nan, 0
+        return (-np.inf if before > 0.0 else np.inf), 0
+    best = np.nan
+    for bracket in (under, over):
+        if not math.isnan(bracket[0]):
+            found = _root(held, bracket[0], bracket[1], bracket[2])
+            if math.isnan(best) or abs(found - 1.0) < abs(best - 1.0):
                 best = found
-        last = j
-    if flips > 0:
-        return float(best * spot), flips
-    if last < 0:
-        return np.nan, 0
-    return (-np.inf if totals[last] > 0.0 else np.inf), 0
+    return float(best * spot), flips
 
 
 @kernel
@@ -143,8 +158,8 @@ def slope_at(book: Book, level: float, spot: float) -> float:
     """Return exposure 1 % above a level minus 1 % below it, dollars per 1 %; 0 if infinite."""
     if math.isinf(level):
         return 0.0
-    ratio = level / spot
-    return total_exposure(book, 1.01 * ratio) - total_exposure(book, 0.99 * ratio)
+    ratio, held = level / spot, _moved(book)
+    return float(_total_at(held, 1.01 * ratio) - _total_at(held, 0.99 * ratio))
 
 
 @kernel
