@@ -41,6 +41,7 @@ def _run(config: dict[str, Any]) -> int:
         open_interest=config["gamma"]["open_interest"],
         chains=config["gamma"]["chains"],
         settings=settings.options(config),
+        workers=config["gamma"]["workers"],
     )
     with Reporter() as reporter:
         report = build_gamma(spec, progress=reporter.update)

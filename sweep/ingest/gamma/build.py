@@ -1,6 +1,8 @@
 """Build the gamma tables of underlyings, session by session, month files replaced whole."""
 
+import dataclasses
 import datetime as dt
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +23,7 @@ from sweep.ingest.gamma.inputs import (
 )
 from sweep.ingest.gamma.spec import GammaReport, GammaSpec, SessionQuality
 from sweep.ingest.inflate import BarsError
+from sweep.ingest.pool import run_tasks
 from sweep.ingest.products import OPTIONS
 from sweep.ingest.sources import DaySource, LocalFlatFiles
 from sweep.ingest.suggest import backfill_command
@@ -45,7 +48,7 @@ def build_gamma(spec: GammaSpec, *, progress: Progress | None = None) -> GammaRe
     spec
         What to build.
     progress
-        Called after every session.
+        Called after every month of an underlying.
 
     Returns
     -------
@@ -61,31 +64,70 @@ def build_gamma(spec: GammaSpec, *, progress: Progress | None = None) -> GammaRe
     started = time.monotonic()
     source = LocalFlatFiles.at(os.fspath(spec.source_root))
     _check(spec)
+    days = _days(spec, source)
+    by_month = [tuple(of) for _, of in itertools.groupby(days, key=lambda day: f"{day:%Y-%m}")]
+    tasks = [_Month(name, spec, source, of) for name in spec.underlyings for of in by_month]
+    found: dict[tuple[str, dt.date], _Built] = {}
+    failures: list[str] = []
+    done = 0
+    workers = spec.workers or os.cpu_count() or 1
+    for outcome in run_tasks(_build_month, tasks, workers):
+        task = outcome.task
+        built = outcome.result
+        if built is None:
+            failures.append(f"{task.name} {task.days[0]:%Y-%m}: {outcome.error}")
+        else:
+            found[task.name, task.days[0]] = built
+        done += len(task.days)
+        if progress is not None:
+            failed = len(failures) + sum(len(one.failures) for one in found.values())
+            progress("sessions", done, len(days) * len(spec.underlyings), failed)
+    ordered = [found[key] for task in tasks if (key := (task.name, task.days[0])) in found]
+    quality = [row for built in ordered for row in built.quality]
+    failures += [text for built in ordered for text in built.failures]
+    failures += [
+        f"{name}: no option bar in the files of the range"
+        for name in spec.underlyings
+        if not any(row.underlying == name for row in quality)
+        and not any(text.startswith(f"{name} ") for text in failures)
+    ]
+    return GammaReport(tuple(quality), tuple(failures), time.monotonic() - started)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Month:
+    """The sessions of one underlying in one month: one task, one file."""
+
+    name: str
+    spec: GammaSpec
+    source: LocalFlatFiles
+    days: tuple[dt.date, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Built:
+    """What became of a month."""
+
+    quality: tuple[SessionQuality, ...]
+    failures: tuple[str, ...]
+
+
+def _build_month(task: _Month) -> _Built:
+    """Build a month and write it."""
+    spec = task.spec
     interest = None if spec.open_interest is None else DailyInterest(spec.open_interest)
     chains = None if spec.chains is None else read_snapshots(spec.chains)
-    days = _days(spec, source)
-    quality: list[SessionQuality] = []
-    failures: list[str] = []
-    total = len(days) * len(spec.underlyings)
-    for name in spec.underlyings:
-        build = _Underlying(name, spec, source, interest, chains)
-        before = len(failures)
-        for month in sorted({f"{day:%Y-%m}" for day in days}):
-            wanted = [day for day in days if f"{day:%Y-%m}" == month]
-            rows = []
-            for row, table, failure in build.sessions(wanted):
-                if failure is not None:
-                    failures.append(failure)
-                elif row is not None:
-                    quality.append(row)
-                    rows.append(table)
-                if progress is not None:
-                    progress("sessions", len(quality) + len(failures), total, len(failures))
-            if rows:
-                _write(spec, name, month, pa.concat_tables(rows))
-        if len(failures) == before and not any(row.underlying == name for row in quality):
-            failures.append(f"{name}: no option bar in the files of the range")
-    return GammaReport(tuple(quality), tuple(failures), time.monotonic() - started)
+    build = _Underlying(task.name, spec, task.source, interest, chains)
+    quality, rows, failures = [], [], []
+    for row, table, failure in build.sessions(task.days):
+        if failure is not None:
+            failures.append(failure)
+        elif row is not None:
+            quality.append(row)
+            rows.append(table)
+    if rows:
+        _write(spec, task.name, f"{task.days[0]:%Y-%m}", pa.concat_tables(rows))
+    return _Built(tuple(quality), tuple(failures))
 
 
 def _check(spec: GammaSpec) -> None:

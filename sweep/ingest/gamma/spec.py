@@ -30,6 +30,8 @@ class GammaSpec:
         implied_volatility, or delta and gamma.
     settings
         Assumptions.
+    workers
+        Processes, None for as many as there are cores.
     """
 
     source_root: str | Path
@@ -40,6 +42,7 @@ class GammaSpec:
     open_interest: str | Path | None = None
     chains: str | Path | None = None
     settings: OptionSettings = dataclasses.field(default_factory=OptionSettings)
+    workers: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
