@@ -18,6 +18,7 @@ $(STAMP): requirements.lock pyproject.toml
 sweep: install
 	$(BIN)/python -m jobs.sample experiment=sample
 	$(BIN)/python -m jobs.backfill experiment=sample
+	$(BIN)/python -m jobs.gamma experiment=sample 'symbols=[SPX,NDX]'
 	$(BIN)/python -m jobs.sweep experiment=sample
 
 test: install

@@ -7,6 +7,7 @@ import re
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from sweep.ingest.flatfiles import read_day
@@ -54,7 +55,8 @@ class Columns:
 def digests(root):
     return {
         path.relative_to(root): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in root.rglob("*.csv.gz")
+        for path in root.rglob("*")
+        if path.suffix in {".gz", ".parquet"}
     }
 
 
@@ -62,7 +64,7 @@ def test_keys_and_headers_are_the_vendors(sample):
     root, report, files = sample
     stocks, indices = (day_files(root, product) for product in ("us_stocks_sip", "us_indices"))
     assert len(stocks) == len(indices) == SESSIONS
-    assert report.files == 2 * SESSIONS
+    assert report.files == 3 * SESSIONS + 1
     assert stocks[-1].relative_to(root).as_posix() == (
         "us_stocks_sip/minute_aggs_v1/2024/12/2024-12-31.csv.gz"
     )
@@ -75,8 +77,12 @@ def test_keys_and_headers_are_the_vendors(sample):
 
 def test_report_counts_what_lies_there(sample):
     root, report, files = sample
-    assert report.rows == sum(len(f.ts) for days in files.values() for f in days.values())
-    assert report.bytes == sum(path.stat().st_size for path in root.rglob("*.csv.gz"))
+    options = sum(len(rows_in(path)) for path in day_files(root, "us_options_opra"))
+    interest = pq.read_metadata(root / "open_interest.parquet").num_rows
+    rows = sum(len(f.ts) for days in files.values() for f in days.values())
+    assert report.rows == rows + options + interest
+    written = [path for path in root.rglob("*") if path.is_file() and path.name != "sample.json"]
+    assert report.bytes == sum(path.stat().st_size for path in written)
     assert (report.first, report.last) == (dt.date(2024, 10, 7), dt.date(2024, 12, 31))
     assert report.planted is None
     assert not report.reused
@@ -193,7 +199,7 @@ def test_volume_is_u_shaped(sample):
 
 def test_same_spec_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
     spec = {"sessions": 15, "edge": "planted"}
-    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):  # bars and open interest of options too
         generate_sample(SampleSpec(tmp_path / name, seed=seed, **spec))
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
     c = digests(tmp_path / "c")
@@ -203,7 +209,7 @@ def test_same_spec_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
 def test_the_same_sample_is_left_alone_and_another_replaces_it(tmp_path):
     seen = []
     first = generate_sample(SampleSpec(tmp_path, sessions=4), progress=lambda *at: seen.append(at))
-    assert seen[-1] == (8, 8)
+    assert seen[-1] == (13, 13)
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.csv.gz")}
     again = generate_sample(SampleSpec(tmp_path, sessions=4))
     assert again.reused
@@ -211,7 +217,7 @@ def test_the_same_sample_is_left_alone_and_another_replaces_it(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.csv.gz")} == stamps
     fewer = generate_sample(SampleSpec(tmp_path, sessions=2))
     assert not fewer.reused
-    assert len(list(tmp_path.rglob("*.csv.gz"))) == 4
+    assert len(list(tmp_path.rglob("*.csv.gz"))) == 6
 
 
 def test_a_killed_run_is_written_anew(tmp_path):

@@ -16,7 +16,7 @@ BARS_ONLY = (
     *("breakout", "mean_reversion", "trend_continuation", "power_hour_reversal"),
     *("index_mean_reversion", "opening_drive"),
 )
-NAMES = [name for family in BARS_ONLY for name in FAMILIES[family] if name in DETECTORS]
+NAMES = [name for family in BARS_ONLY for name in FAMILIES[family]]
 WARM_UP_SESSIONS = 9
 
 

@@ -31,6 +31,9 @@ DAY_CHANGE_FRAC = 0.0045
 #: Longest jump of a planted breakout upward; where more is needed it waits for a better minute.
 REACH_ATR = 3.5
 
+#: Jump of a sway, in ATR of 15 minutes.
+SWAY_ATR = 0.7
+
 
 @dataclasses.dataclass(frozen=True)
 class Happening:
@@ -197,6 +200,8 @@ def _happen(event: Event, day: _Day, drift_atr: float) -> Happening | None:
     up, down = known.high - known.price, known.price - known.low
     if event.kind == "shock":
         size = min(max(4 * known.atr, up + known.atr / 2, down + known.atr / 2), 7 * known.atr)
+    elif event.kind == "sway":
+        size = SWAY_ATR * known.atr
     elif event.kind == "open":
         half_hour = day.steps.sigma[day.opening : day.opening + 30]
         size = max(0.006, 2.5 * float(np.sqrt(np.sum(half_hour**2))))
@@ -241,7 +246,7 @@ def _write_surge(event: Event, minute: int, surge: Float) -> None:
     bar = minute // BAR_MINUTES * BAR_MINUTES
     if event.kind == "open":
         surge[minute:35] *= event.surge
-    elif event.kind == "close":
+    elif event.kind in ("close", "sway"):
         surge[minute // 5 * 5 :] *= event.surge
     else:
         surge[bar : bar + BAR_MINUTES] *= event.surge

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet as pq
 from isal import igzip
 from numpy.typing import NDArray
 
@@ -59,17 +60,51 @@ def write_day(
     """
     part = np.arange(grid.first[session], grid.first[session + 1])
     places = [part[rows.present[part]] for rows in tickers]
-    owner = np.repeat(np.arange(len(tickers)), [len(place) for place in places])
-    columns = _columns(grid, session, tickers, places)
+    return write_rows(path, _columns(grid, session, tickers, places), session, rng)
+
+
+def write_rows(
+    path: Path, columns: Mapping[str, NDArray[Any]], session: int, rng: np.random.Generator
+) -> tuple[int, int]:
+    """Write rows that are sorted by ticker, then time, in the order that the session's file has.
+
+    Parameters
+    ----------
+    path
+        Of the file; its folder is made.
+    columns
+        Column by name of the header, prices in cents; without a volume they are of indices.
+    session
+        Index of the session.
+    rng
+        Source of the row order where there is none; advanced.
+
+    Returns
+    -------
+    tuple of int
+        Rows, and bytes as stored.
+    """
+    ticker = columns["ticker"]
+    owner = np.cumsum(np.append(0, ticker[1:] != ticker[:-1])) if len(ticker) else np.arange(0)
     order = _order(session, owner, rng)
     ordered = {name: values[order] for name, values in columns.items()}
     text = _stock_text(ordered) if "volume" in ordered else _index_text(ordered)
-    packed = igzip.compress(text, COMPRESSION, mtime=0)
+    return len(owner), _store(path, igzip.compress(text, COMPRESSION, mtime=0))
+
+
+def write_table(path: Path, table: pa.Table) -> tuple[int, int]:
+    """Write a table as Parquet, whole or not at all; return rows and bytes as stored."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return table.num_rows, _store(path, sink.getvalue())
+
+
+def _store(path: Path, content: bytes) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(PARTIAL)
-    partial.write_bytes(packed)
+    partial.write_bytes(content)
     partial.replace(path)
-    return len(owner), len(packed)
+    return len(content)
 
 
 def _columns(
@@ -98,7 +133,7 @@ def _order(session: int, owner: Int, rng: np.random.Generator) -> Int:
     habit = session % ORDER_PERIOD
     if habit == SHUFFLED:
         return rng.permutation(order)
-    if habit == TWO_RUNS:
+    if habit == TWO_RUNS and len(owner):
         run = np.flatnonzero(owner == owner[-1])
         early = run[len(run) // 3 : len(run) // 2]
         return np.concatenate((early, np.setdiff1d(order, early)))

@@ -2,16 +2,17 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from sweep.ingest.products import INDICES, STOCKS
+from sweep.ingest.products import INDICES, OPTIONS, STOCKS
 from sweep.ingest.sample import manifest
 from sweep.ingest.sample.clock import Grid, grid_of, last_sessions
 from sweep.ingest.sample.edge import drift_atr
 from sweep.ingest.sample.events import Market, script
-from sweep.ingest.sample.files import write_day
+from sweep.ingest.sample.files import write_day, write_rows, write_table
+from sweep.ingest.sample.option_days import OptionDays
 from sweep.ingest.sample.prices import TICKERS, Rows, rows_of
 from sweep.ingest.sample.schedule import breakouts_of, episodes_of
 from sweep.ingest.sample.spec import (
@@ -25,7 +26,10 @@ from sweep.ingest.sample.walk import PROCESSES, Steps, steps_of
 from sweep.market.calendar import as_dates
 
 #: Independent streams of random numbers: an edge or an episode leaves the others as they are.
-WALK, COINS, EPISODES, BREAKOUTS, ROWS, ORDER = range(6)
+WALK, COINS, EPISODES, BREAKOUTS, ROWS, ORDER, INTEREST, TRADES, OPTION_ORDER = range(9)
+
+#: Daily open interest of all options, below the root.
+OPEN_INTEREST = "open_interest.parquet"
 
 
 def generate_sample(
@@ -38,7 +42,7 @@ def generate_sample(
     spec
         What to write and where.
     progress
-        Called with (files written, files in all) after every session.
+        Called with (files written, files in all) after every file.
 
     Returns
     -------
@@ -55,11 +59,17 @@ def generate_sample(
         return found
     grid = grid_of(last_sessions(spec.sessions, spec.last))
     days = as_dates(grid.sessions)
-    keys = [product.key(day) for day in days for product in (STOCKS, INDICES)]
+    products = (STOCKS, INDICES, OPTIONS) if spec.options else (STOCKS, INDICES)
+    keys = [product.key(day) for day in days for product in products]
+    keys += [OPEN_INTEREST] if spec.options else []
     manifest.clear(spec.root)
     manifest.write(spec, keys, None)
     markets, tickers = build(spec, grid)
-    rows, size = _write_days(spec, grid, keys, tickers, progress)
+    rows = size = 0
+    for done, (more, stored) in enumerate(_files(spec, grid, markets, tickers), start=1):
+        rows, size = rows + more, size + stored
+        if progress is not None:
+            progress(done, len(keys))
     report = SampleReport(
         root=spec.root,
         first=days[0],
@@ -120,26 +130,23 @@ def _market(spec: SampleSpec, grid: Grid, process: int, steps: Steps) -> Market:
     return script(grid, steps, events, drift_atr(spec.edge_sharpe))
 
 
-def _write_days(
-    spec: SampleSpec,
-    grid: Grid,
-    keys: Sequence[str],
-    tickers: Sequence[Rows],
-    progress: Callable[[int, int], None] | None,
-) -> tuple[int, int]:
-    """Write all day files; return rows and bytes."""
+def _files(
+    spec: SampleSpec, grid: Grid, markets: Sequence[Market], tickers: Sequence[Rows]
+) -> Iterator[tuple[int, int]]:
+    """Write all files, yield rows and bytes of each."""
     stocks = [rows for rows in tickers if rows.volume is not None]
     indices = [rows for rows in tickers if rows.volume is None]
     order = np.random.default_rng([spec.seed, ORDER])
-    total_rows = total_bytes = 0
-    for i, key in enumerate(keys):
-        product = stocks if key.startswith(STOCKS.name) else indices
-        rows, size = write_day(spec.root / key, grid, i // 2, product, order)
-        total_rows += rows
-        total_bytes += size
-        if progress is not None:
-            progress(i + 1, len(keys))
-    return total_rows, total_bytes
+    options = OptionDays(spec, grid, markets, (INTEREST, TRADES)) if spec.options else None
+    option_order = np.random.default_rng([spec.seed, OPTION_ORDER])
+    for session, day in enumerate(as_dates(grid.sessions)):
+        yield write_day(spec.root / STOCKS.key(day), grid, session, stocks, order)
+        yield write_day(spec.root / INDICES.key(day), grid, session, indices, order)
+        if options is not None:
+            path = spec.root / OPTIONS.key(day)
+            yield write_rows(path, options.columns(session), session, option_order)
+    if options is not None:
+        yield write_table(spec.root / OPEN_INTEREST, options.open_interest())
 
 
 def _planted(spec: SampleSpec, markets: Sequence[Market]) -> Planted:

@@ -10,7 +10,7 @@ import numpy as np
 from sweep.ingest.sample.clock import Grid
 from sweep.ingest.sample.walk import PROCESSES
 
-Kind = Literal["shock", "open", "close", "breakout"]
+Kind = Literal["shock", "open", "close", "sway", "breakout"]
 
 #: Sessions before the first event: baselines and indicators are known from then on.
 QUIET_SESSIONS = 9
@@ -24,6 +24,9 @@ BREAKOUT_RATE = 0.95
 
 BAR_MINUTES = 15
 
+#: Minutes before the close of a half day at which the price of an index sways, one a bar of 5.
+SWAYS = (38, 33, 28, 23, 18, 13)
+
 
 @dataclasses.dataclass(frozen=True)
 class Event:
@@ -35,7 +38,8 @@ class Event:
         Index into the sessions.
     kind
         `shock`: a jump of several ATR. `open`: a jump in the first minutes. `close`: a jump in the
-        last hour. `breakout`: a jump to just beyond one end of the recent range.
+        last hour. `sway`: a small jump near the close of a half day. `breakout`: a jump to just
+        beyond one end of the recent range.
     sign
         +1 or -1, a fair coin; 0 for a breakout, which decides when it knows its distances.
     minutes
@@ -97,6 +101,7 @@ def episodes_of(
         if index and place >= QUIET_SESSIONS:
             events.append(_event(grid, place, "open", at_open, rng))
             events.append(_event(grid, place, "close", at_close, rng))
+            events += [_event(grid, place, "sway", next(flips), rng, before=m) for m in SWAYS]
     return sorted(events, key=lambda event: event.session)
 
 
@@ -124,7 +129,10 @@ def breakouts_of(grid: Grid, taken: set[int], rng: np.random.Generator) -> list[
     return [_event(grid, place, "breakout", 0, rng) for place in places]
 
 
-def _event(grid: Grid, session: int, kind: Kind, sign: int, rng: np.random.Generator) -> Event:
+def _event(
+    grid: Grid, session: int, kind: Kind, sign: int, rng: np.random.Generator, *, before: int = 0
+) -> Event:
+    """Draw an event; `before` is the last minute of a sway, counted from the close."""
     length = int(grid.length[session])
     within = int(rng.integers(2, 9))
     if kind == "shock":
@@ -136,6 +144,9 @@ def _event(grid: Grid, session: int, kind: Kind, sign: int, rng: np.random.Gener
     elif kind == "close":
         minutes = [length - int(rng.integers(41, 54))]
         surge = rng.uniform(2.0, 3.0)
+    elif kind == "sway":
+        minutes = [length - before + int(rng.integers(0, 3))]
+        surge = 1.0
     else:
         bars = np.sort(rng.choice(np.arange(6, 15), size=9, replace=False))
         minutes = (BAR_MINUTES * bars + 6 + within % 6).tolist()
