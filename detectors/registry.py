@@ -4,6 +4,9 @@ from types import ModuleType
 
 from detectors import (
     breakout,
+    eod_pin,
+    gamma_flip,
+    gamma_squeeze,
     index_mean_reversion,
     mean_reversion,
     opening_drive,
@@ -43,42 +46,36 @@ DETECTORS: dict[str, Detector] = {
         _entry("mean_reversion_short", "mean_reversion", -1, mean_reversion),
         _entry("trend_continuation_long", "trend_continuation", +1, trend_continuation),
         _entry("trend_continuation_short", "trend_continuation", -1, trend_continuation),
+        _entry("gamma_squeeze_bullish", "gamma_squeeze", +1, gamma_squeeze),
+        _entry("gamma_squeeze_bearish", "gamma_squeeze", -1, gamma_squeeze),
         _entry("power_hour_reversal_bullish", "power_hour_reversal", +1, power_hour_reversal),
         _entry("power_hour_reversal_bearish", "power_hour_reversal", -1, power_hour_reversal),
         _entry("index_mean_reversion_long", "index_mean_reversion", +1, index_mean_reversion),
         _entry("index_mean_reversion_short", "index_mean_reversion", -1, index_mean_reversion),
         _entry("opening_drive_bullish", "opening_drive", +1, opening_drive),
         _entry("opening_drive_bearish", "opening_drive", -1, opening_drive),
+        _entry("gamma_flip_bullish", "gamma_flip", +1, gamma_flip),
+        _entry("gamma_flip_bearish", "gamma_flip", -1, gamma_flip),
+        _entry("eod_pin_setup", "eod_pin", 0, eod_pin),
     )
 }
-"""Built detectors by name."""
+"""All detectors by name, in the order of the specification."""
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "breakout": ("breakout_bullish", "breakout_bearish"),
-    "mean_reversion": ("mean_reversion_long", "mean_reversion_short"),
-    "trend_continuation": ("trend_continuation_long", "trend_continuation_short"),
-    "gamma_squeeze": ("gamma_squeeze_bullish", "gamma_squeeze_bearish"),
-    "power_hour_reversal": ("power_hour_reversal_bullish", "power_hour_reversal_bearish"),
-    "index_mean_reversion": ("index_mean_reversion_long", "index_mean_reversion_short"),
-    "opening_drive": ("opening_drive_bullish", "opening_drive_bearish"),
-    "gamma_flip": ("gamma_flip_bullish", "gamma_flip_bearish"),
-    "eod_pin": ("eod_pin_setup",),
+    family: tuple(name for name, entry in DETECTORS.items() if entry.family == family)
+    for family in dict.fromkeys(entry.family for entry in DETECTORS.values())
 }
-"""All families of the specification, with the names of their detectors."""
-
-NAMES: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)
-"""All 17 names, built or not, in the order of the specification."""
+"""Families, with the names of their detectors."""
 
 
 def get(name: str) -> Detector:
-    """Return a built detector.
+    """Return a detector.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or known but not built; the text lists what there is.
+        If the name is unknown; the text lists what there is.
     """
     if name in DETECTORS:
         return DETECTORS[name]
-    state = "is not built yet" if name in NAMES else "is unknown"
-    raise ValueError(f"detector {name!r} {state}; there are: {', '.join(DETECTORS)}")
+    raise ValueError(f"unknown detector {name!r}; there are: {', '.join(DETECTORS)}")

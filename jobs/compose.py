@@ -101,7 +101,7 @@ class Composer:
         if not names:
             return [f"{group} needs at least one option, {there_are}"]
         return [
-            f"{_state(group, name)}; {there_are}{nearest(name, options)}"
+            f"{group} has no option {name!r}; {there_are}{nearest(name, options)}"
             for name in names
             if name not in options
         ]
@@ -128,13 +128,3 @@ def _names(tree: dict[str, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{key}"
         if isinstance(value, dict):
             yield from _names(value, f"{prefix}{key}.")
-
-
-def _state(group: str, name: str) -> str:
-    """Return what is the matter with a name that is no option."""
-    if group == "detector":
-        from detectors.registry import FAMILIES, NAMES  # noqa: PLC0415 - not needed to print help
-
-        if name in NAMES or name in FAMILIES:
-            return f"{name} is not built yet"
-    return f"{group} has no option {name!r}"

@@ -34,7 +34,7 @@ def section_faults(name: str, config: Mapping[str, Any]) -> Iterator[str]:
     if head not in config:
         yield "this job has no " + head
         return
-    from detectors.registry import DETECTORS, FAMILIES, NAMES  # noqa: PLC0415 - slow
+    from detectors.registry import DETECTORS, FAMILIES  # noqa: PLC0415 - slow
 
     chosen = list(config["params"])
     families = {DETECTORS[detector].family for detector in chosen}
@@ -46,7 +46,7 @@ def section_faults(name: str, config: Mapping[str, Any]) -> Iterator[str]:
         if parameter not in known:
             names = ", ".join(known)
             yield f"{section} has no such parameter; it has {names}{nearest(parameter, known)}"
-    elif section in NAMES or section in FAMILIES:
+    elif section in DETECTORS or section in FAMILIES:
         names = ", ".join(chosen)
         yield f"{section} is not among the chosen detectors ({names}); add it to detector="
     else:
@@ -64,7 +64,7 @@ def _parameters_of_section(section: str) -> list[str]:
     exits = [parameter.name for parameter in parameters_of(ExitParams)]
     if section == "exit":
         return exits
-    entry = DETECTORS[next(n for n in FAMILIES.get(section, (section,)) if n in DETECTORS)]
+    entry = DETECTORS[FAMILIES.get(section, (section,))[0]]
     own, ratios = ([p.name for p in some] for some in (entry.parameters, entry.ratios))
     return own + exits + ratios
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from detectors.features.option_settings import OptionSettings
 from detectors.features.settings import FeatureSettings
-from detectors.registry import DETECTORS, NAMES
 from sweep.backtest.spec import BacktestSpec
 from sweep.engine.settings import Costs, FillSettings
 from sweep.evidence.criteria import Thresholds
@@ -48,12 +47,6 @@ def symbols(config: Config) -> tuple[str, ...]:
             f"{backfill_command(storage_root(config))}"
         )
     return tuple(stored)
-
-
-def detectors(config: Config) -> tuple[str, ...]:
-    """Return the chosen detectors; with all that are built come those that are not, by name."""
-    chosen = tuple(config["params"])
-    return NAMES if set(chosen) == set(DETECTORS) else chosen
 
 
 def date(text: str | None) -> dt.date | None:
@@ -182,8 +175,8 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def backtest(config: Config) -> BacktestSpec:
-    """Return what a backtest is asked to do; what is not built is listed by it."""
-    return BacktestSpec(detectors=detectors(config), **run(config))
+    """Return what a backtest is asked to do."""
+    return BacktestSpec(detectors=tuple(config["params"]), **run(config))
 
 
 def sweep(config: Config) -> SweepSpec:

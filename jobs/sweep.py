@@ -30,9 +30,6 @@ def _run(config: dict[str, Any]) -> int:
     from sweep.search.runner import run_sweep  # noqa: PLC0415 - slow
 
     spec = settings.sweep(config)
-    missing = [name for name in settings.detectors(config) if name not in spec.detectors]
-    if missing:
-        _log.info("not built: %s", ", ".join(missing))
     with Reporter() as reporter:
         outcome = run_sweep(
             spec,

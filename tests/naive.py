@@ -555,7 +555,41 @@ class View:
         """Return a hard feature by the name under which it is declared (9.1, 10)."""
         if name == "level":
             return self.level()
+        if name == "momentum":
+            return self.momentum()
+        if name == "previous_zero_gamma":
+            return self.before(1, "zero_gamma")
         return self["rsi_centred"] if name == "rsi" else self[name]
+
+    def before(self, bars: int, name: str) -> float | None:
+        """5.4, 5.8: a value some bars before, of the same session."""
+        then = self.t - bars
+        if then < 0 or self.rows[then]["session"] != self.rows[self.t]["session"]:
+            return None
+        return self.rows[then][name]
+
+    def momentum(self) -> float | None:
+        """5.4: s (close - close[t - momentum_bars]), both in the same session."""
+        then = self.before(int(self.params["momentum_bars"]), "close")
+        return None if then is None else self.side * (self["close"] - then)
+
+    def ahead(self, name: str) -> float | None:
+        """5.4: s (strike - close) / |close|."""
+        strike, close = self[name], self["close"]
+        return None if strike is None else self.side * (strike - close) / abs(close)
+
+    def share_of(self, name: str, full: str, sign: int) -> float | None:
+        """5.10: a feature over the parameter that stands for all of it."""
+        return None if self[name] is None else sign * self[name] / self.params[full]
+
+    def call_share(self) -> float | None:
+        """1.4: calls among the option volume, short: puts."""
+        calls = self["call_volume_frac"]
+        return calls if calls is None or self.side > 0 else 1 - calls
+
+    def pin_distance(self) -> float:
+        """5.9: |pin_strike - close|."""
+        return abs(self["pin_strike"] - self["close"])
 
     def per_atr(self, reference: str) -> float:
         """Return s (close - reference) / atr."""
@@ -608,13 +642,14 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """One family: defaults, hard features in declared order, conditions, factors, window."""
+    """One family: defaults, hard features in declared order, conditions, factors, window, side."""
 
     defaults: dict[str, float]
     hard: tuple[str, ...]
     conditions: dict[str, Callable[[View], bool]]
     factors: dict[str, tuple[float, Callable[[View], float | None], tuple]]
     window: Callable[[View], bool] = lambda view: True
+    side: Callable[[View], int] = lambda view: view.side
 
 
 FLOW_RAMP = ((-100, 0), (-60, 20), (0, 50), (60, 85), (70, 100))
@@ -847,6 +882,138 @@ OPENING_DRIVE = Rules(
     },
 )
 
+GAMMA_SQUEEZE = Rules(
+    defaults={
+        "window_minutes": 90,
+        "wall_dist_max_frac": 0.005,
+        "short_gamma_min": 0.0005,
+        "momentum_bars": 3,
+        "momentum_min_atr": 0.5,
+        "volume_surge_min": 1.3,
+        "short_gamma_full": 0.01,
+    },
+    window=lambda v: v["minutes_to_close"] <= v.params["window_minutes"],
+    hard=("max_gamma_strike", "gex", "gex_norm", "momentum", "atr", "rel_volume"),
+    conditions={
+        "wall": lambda v: 0 <= v.ahead("max_gamma_strike") <= v.params["wall_dist_max_frac"],
+        "short_gamma": lambda v: v["gex"] < 0 and v["gex_norm"] <= -v.params["short_gamma_min"],
+        "momentum": lambda v: (
+            v.momentum() / v["atr"] >= v.params["momentum_min_atr"] and v.momentum() != 0
+        ),
+        "volume": lambda v: v["rel_volume"] >= v.params["volume_surge_min"],
+    },
+    factors={
+        "gamma_wall_proximity": (
+            0.30,
+            lambda v: v.ahead("max_gamma_strike"),
+            ((0, 100), (0.005, 0)),
+        ),
+        "dealer_gamma_exposure": (
+            0.25,
+            lambda v: v.share_of("gex_norm", "short_gamma_full", -1),
+            ((-1, 0), (0, 50), (1, 100)),
+        ),
+        "call_put_skew": (0.20, View.call_share, ((0.4, 0), (0.5, 50), (0.6, 100))),
+        "time_decay_acceleration": (
+            0.15,
+            lambda v: v["minutes_to_expiry"],
+            ((30, 100), (60, 85), (120, 70), (240, 55), (480, 0)),
+        ),
+        "volume_surge": (
+            0.10,
+            lambda v: v["rel_volume"],
+            ((0, 0), (1.5, 60), (2, 80), (3, 100)),
+        ),
+    },
+)
+
+GAMMA_FLIP = Rules(
+    defaults={
+        "window_minutes": 180,
+        "expiry_max_minutes": 480,
+        "cross_min_atr": 0.1,
+        "gex_slope_full": 0.01,
+    },
+    window=lambda v: v["minutes_to_close"] <= v.params["window_minutes"],
+    hard=("minutes_to_expiry", "zero_gamma", "previous_zero_gamma", "atr"),
+    conditions={
+        "expiry": lambda v: v["minutes_to_expiry"] <= v.params["expiry_max_minutes"],
+        "crossing": lambda v: (
+            math.isfinite(v["zero_gamma"])
+            and math.isfinite(v.hard("previous_zero_gamma"))
+            and v.side * (v.rows[v.t - 1]["close"] - v.hard("previous_zero_gamma")) < 0
+            and v.side * (v["close"] - v["zero_gamma"]) > 0
+        ),
+        "price_led": lambda v: v.side * (v["close"] - v.rows[v.t - 1]["close"]) > 0,
+        "distance": lambda v: v.per_atr("zero_gamma") >= v.params["cross_min_atr"],
+    },
+    factors={
+        "gamma_flip_significance": (
+            0.35,
+            lambda v: v.share_of("gex_slope_norm", "gex_slope_full", 1),
+            ((0, 0), (0.25, 40), (1, 100)),
+        ),
+        "time_to_expiry": (
+            0.25,
+            lambda v: v["minutes_to_expiry"],
+            ((120, 100), (240, 75), (360, 50), (480, 25), (1440, 0)),
+        ),
+        "dealer_hedging_pressure": (
+            0.20,
+            lambda v: v["gex_0dte_frac"],
+            ((0, 20), (0.5, 70), (0.8, 100)),
+        ),
+        "options_volume": (
+            0.15,
+            lambda v: v["opt_volume_surge"],
+            ((0.5, 0), (1, 50), (1.5, 100)),
+        ),
+        "price_momentum": (0.05, lambda v: v["rel_volume"], ((1, 0), (2, 50), (3, 100))),
+    },
+)
+
+EOD_PIN = Rules(
+    defaults={
+        "window_minutes": 30,
+        "pin_dist_max_frac": 0.005,
+        "pin_dist_min_atr": 0.25,
+        "pin_oi_min_frac": 0.03,
+    },
+    window=lambda v: v["minutes_to_close"] <= v.params["window_minutes"],
+    hard=("is_0dte", "pin_strike", "atr", "pin_oi_frac"),
+    conditions={
+        "expiry": lambda v: v["is_0dte"] == 1,
+        "near": lambda v: v.pin_distance() / abs(v["close"]) <= v.params["pin_dist_max_frac"],
+        "room": lambda v: (
+            v.pin_distance() / v["atr"] >= v.params["pin_dist_min_atr"] and v.pin_distance() > 0
+        ),
+        "open_interest": lambda v: v["pin_oi_frac"] >= v.params["pin_oi_min_frac"],
+    },
+    factors={
+        "max_pain_proximity": (
+            0.40,
+            lambda v: v.pin_distance() / abs(v["close"]),
+            ((0, 100), (0.005, 0)),
+        ),
+        "open_interest_concentration": (
+            0.30,
+            lambda v: v["pin_oi_frac"],
+            ((0, 0), (0.05, 40), (0.1, 70), (0.2, 100)),
+        ),
+        "time_remaining": (
+            0.20,
+            lambda v: v["minutes_to_close"],
+            ((0, 100), (30, 50), (60, 0)),
+        ),
+        "dealer_gamma": (
+            0.10,
+            lambda v: v["pin_gex_norm"],
+            ((-0.002, 0), (0, 40), (0.002, 100)),
+        ),
+    },
+    side=lambda v: 1 if v["pin_strike"] > v["close"] else -1,
+)
+
 DETECTORS = {
     "breakout_bullish": (BREAKOUT, 1),
     "breakout_bearish": (BREAKOUT, -1),
@@ -860,6 +1027,11 @@ DETECTORS = {
     "index_mean_reversion_short": (INDEX_MEAN_REVERSION, -1),
     "opening_drive_bullish": (OPENING_DRIVE, 1),
     "opening_drive_bearish": (OPENING_DRIVE, -1),
+    "gamma_squeeze_bullish": (GAMMA_SQUEEZE, 1),
+    "gamma_squeeze_bearish": (GAMMA_SQUEEZE, -1),
+    "gamma_flip_bullish": (GAMMA_FLIP, 1),
+    "gamma_flip_bearish": (GAMMA_FLIP, -1),
+    "eod_pin_setup": (EOD_PIN, 0),
 }
 
 
@@ -914,7 +1086,7 @@ def state_of(rules: Rules, view: View, min_score: float) -> State:
     if not all(passed):
         return State("no_signal", evaluable=True, passed=passed, factors=tuple(values))
     fires = score >= min_score
-    name, signal = ("signal", view.side) if fires else ("no_signal", 0)
+    name, signal = ("signal", rules.side(view)) if fires else ("no_signal", 0)
     return State(name, signal, score, evaluable=True, passed=passed, factors=tuple(values))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from detectors.registry import DETECTORS, FAMILIES, NAMES
+from detectors.registry import DETECTORS, FAMILIES
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("jobs", "sweep", "detectors", "conf")
@@ -59,9 +59,19 @@ def test_every_package_says_what_lives_in_it():
             assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
 
 
-def test_the_specification_has_seventeen_detectors():
-    assert len(NAMES) == len(set(NAMES)) == 17
-    assert set(DETECTORS) <= set(NAMES)
+def test_every_detector_of_the_specification_is_there():
+    sides = [("bullish", "bearish"), ("long", "short")]
+    pairs = {
+        **dict.fromkeys(
+            ("mean_reversion", "trend_continuation", "index_mean_reversion"), sides[1]
+        ),
+        **dict.fromkeys(("breakout", "power_hour_reversal", "opening_drive"), sides[0]),
+        **dict.fromkeys(("gamma_squeeze", "gamma_flip"), sides[0]),
+    }
+    specified = {f"{family}_{side}" for family, pair in pairs.items() for side in pair}
+    specified.add("eod_pin_setup")
+    assert len(specified) == 17
+    assert specified <= set(DETECTORS)
 
 
 @pytest.mark.parametrize("name", DETECTORS)

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from detectors.contract import Detector, faults_of
-from detectors.registry import DETECTORS, NAMES, get
+from detectors.registry import get
 from sweep.backtest.spec import BacktestReport, BacktestSpec, DetectorResult, Status
 from sweep.engine.candidates import bounds_of
 from sweep.engine.evaluability import evaluable_sessions as sessions_of
@@ -52,7 +52,7 @@ def run_backtest(spec: BacktestSpec, on_progress: OnProgress | None = None) -> B
         If a value is out of its legal range, bars are missing, or a detector named alone runs on
         none of the symbols.
     """
-    detectors = [get(name) for name in spec.detectors if name in DETECTORS]
+    detectors = [get(name) for name in spec.detectors]
     _refuse_values(spec, detectors)
     lengths = {spec.minutes_of(detector) for detector in detectors}
     report = on_progress or (lambda _stage, _done, _total: None)
@@ -70,17 +70,14 @@ def run_backtest(spec: BacktestSpec, on_progress: OnProgress | None = None) -> B
         report("backtest", done, len(detectors))
         outcomes[detector.name] = _evaluate(spec, detector, market)
     report("backtest", len(detectors), len(detectors))
-    if len(spec.detectors) == 1 and detectors:
-        only = outcomes[detectors[0].name][0]
+    results = tuple(result for result, _ in outcomes.values())
+    if len(results) == 1:
+        only = results[0]
         if only.reason.startswith("asset_class"):
             raise ValueError(
                 f"{only.detector} cannot run on any of the symbols: {only.reason}; choose other "
                 f"symbols or name their class: asset_class_override=ETF"
             )
-    results = tuple(
-        outcomes[name][0] if name in outcomes else DetectorResult(name, "not_built", "not built")
-        for name in spec.detectors
-    )
     singles = {name: single for name, (_, single) in outcomes.items() if single is not None}
     folder = _new_folder(spec.storage_root)
     _write_tables(folder, market, singles)
@@ -92,9 +89,6 @@ def run_backtest(spec: BacktestSpec, on_progress: OnProgress | None = None) -> B
 
 
 def _refuse_values(spec: BacktestSpec, detectors: Sequence[Detector]) -> None:
-    unknown = [name for name in spec.detectors if name not in NAMES]
-    if unknown:
-        raise ValueError(f"unknown detector {unknown[0]!r}; there are: {', '.join(NAMES)}")
     faults = [
         f"params.{detector.name}.{fault}"
         for detector in detectors

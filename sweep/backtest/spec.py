@@ -8,12 +8,12 @@ from typing import Literal
 from sweep.ingest.run_spec import RunSpec
 from sweep.store.place import Place
 
-Status = Literal["traded", "no_signal", "not_evaluable", "not_built"]
+Status = Literal["traded", "no_signal", "not_evaluable"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BacktestSpec(RunSpec):
-    """One backtest; detectors that are not built yet are listed as such."""
+    """One backtest."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class DetectorResult:
     detector
         Name.
     status
-        `traded`, `no_signal` (evaluable, nothing fired or filled), `not_evaluable`, `not_built`.
+        `traded`, `no_signal` (evaluable, nothing fired or filled), `not_evaluable`.
     reason
         Why it could not be evaluated, and which symbols could not; empty where all could.
     symbols

@@ -94,8 +94,8 @@ def show_backtest(first: dt.date, last: dt.date, results: Sequence[Row]) -> None
     first, last
         New York dates of the range.
     results
-        One row per detector: `detector`, `status` (`traded`, `no_signal`, `not_evaluable`,
-        `not_built`), `reason`, `sessions` and, where it was evaluated, the mapping `metrics`.
+        One row per detector: `detector`, `status` (`traded`, `no_signal`, `not_evaluable`),
+        `reason`, `sessions` and, where it was evaluated, the mapping `metrics`.
     """
     out = console()
     table = table_of(f"BACKTEST {first} to {last}", ("detector",))
@@ -104,18 +104,15 @@ def show_backtest(first: dt.date, last: dt.date, results: Sequence[Row]) -> None
     for row in results:
         if row["status"] == "not_evaluable":
             table.add_row(row["detector"], UNKNOWN, "not evaluable")
-        elif row["status"] != "not_built":
+        else:
             found = row["metrics"]
             total = number(found["total_r"], 1)
             table.add_row(row["detector"], f"{found['trades']:,.0f}", *judged(found), total)
     out.print(table)
     for row in results:
-        if row["reason"] and row["status"] != "not_built":
+        if row["reason"]:
             on = "" if row["status"] == "not_evaluable" else "in part "
             out.print(f"{row['detector']}: {on}not evaluable: {row['reason']}", soft_wrap=True)
-    missing = [row["detector"] for row in results if row["status"] == "not_built"]
-    if missing:
-        out.print(f"not built: {', '.join(missing)}", soft_wrap=True)
     for line in summary_lines(results):
         out.print(line, soft_wrap=True)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from detectors.contract import Detector, Parameter, parameters_of
 from detectors.exits import ExitParams
-from detectors.registry import FAMILIES, NAMES
+from detectors.registry import DETECTORS, FAMILIES
 from sweep.engine.sets import every_parameter
 
 FORMS: dict[str, str] = {
@@ -40,7 +40,7 @@ def space_faults(detectors: Sequence[Detector], sections: Mapping[str, object]) 
     for section, entries in sections.items():
         known = _known(section, detectors)
         if known is None:
-            names = (*NAMES, *FAMILIES, "exit", WEIGHTS)
+            names = (*DETECTORS, *FAMILIES, "exit", WEIGHTS)
             if section not in names:
                 faults.append(f"space.{section}: no detector or family{_nearest(section, names)}")
             continue

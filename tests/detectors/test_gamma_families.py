@@ -6,24 +6,18 @@ import operator
 import numpy as np
 import pytest
 
-from detectors import eod_pin, gamma_flip, gamma_squeeze
 from detectors.bars import MINUTE_NS, SignalBars
 from detectors.evaluate import evaluate
 from detectors.features.build import build_features
 from detectors.features.option_settings import OptionSettings
 from detectors.features.table import FeatureTable, Reason
-from detectors.registry import _entry
+from detectors.registry import DETECTORS as REGISTRY
+from tests import naive
 from tests.detectors.features.gamma_walk import gamma_walk
 from tests.detectors.features.walks import calendar_sessions, priced, walk
 
-FAMILIES = {
-    "gamma_squeeze_bullish": ("gamma_squeeze", 1, gamma_squeeze),
-    "gamma_squeeze_bearish": ("gamma_squeeze", -1, gamma_squeeze),
-    "gamma_flip_bullish": ("gamma_flip", 1, gamma_flip),
-    "gamma_flip_bearish": ("gamma_flip", -1, gamma_flip),
-    "eod_pin_setup": ("eod_pin", 0, eod_pin),
-}
-DETECTORS = {name: _entry(name, *row) for name, row in FAMILIES.items()}
+FAMILIES = {"gamma_squeeze", "gamma_flip", "eod_pin"}
+DETECTORS = {name: entry for name, entry in REGISTRY.items() if entry.family in FAMILIES}
 
 SQUEEZE = {
     "close": 5000,
@@ -59,9 +53,9 @@ PIN = {
     "minutes_to_close": 15,
     "pin_gex_norm": 0.001,
 }
-# name, features, signal, score
+# name, features, signal, score, factor values in order of the factor table
 EXAMPLES = [
-    ("gamma_squeeze_bullish", SQUEEZE, 1, 73.575),
+    ("gamma_squeeze_bullish", SQUEEZE, 1, 73.575, (60, 70, 85, 92.5, 72)),
     (
         "gamma_squeeze_bearish",
         {
@@ -77,8 +71,9 @@ EXAMPLES = [
         },
         -1,
         87.03125,
+        (80, 100, None, 77.5, 90),
     ),
-    ("gamma_flip_bullish", FLIP, 1, 69.3875),
+    ("gamma_flip_bullish", FLIP, 1, 69.3875, (52, 93.75, 80, 70, 25)),
     (
         "gamma_flip_bearish",
         {
@@ -95,8 +90,9 @@ EXAMPLES = [
         },
         -1,
         81.176471,
+        (100, 100, 45, None, 0),
     ),
-    ("eod_pin_setup", PIN, 1, 76.8),
+    ("eod_pin_setup", PIN, 1, 76.8, (80, 76, 75, 70)),
     (
         "eod_pin_setup",
         {
@@ -109,6 +105,7 @@ EXAMPLES = [
         },
         -1,
         94.444444,
+        (90, 100, 95, None),
     ),
 ]
 NAMED = (
@@ -151,11 +148,39 @@ def state(name, given, values=None, **changes):
     return int(found.signal[-1]), failing
 
 
-@pytest.mark.parametrize(("name", "given", "signal", "score"), EXAMPLES)
-def test_worked_examples(name, given, signal, score):
-    found = evaluate(DETECTORS[name], table_of(**given))
+@pytest.mark.parametrize(("name", "given", "signal", "score", "factors"), EXAMPLES)
+def test_worked_examples(name, given, signal, score, factors):
+    """The detector, and the slow oracle, which also gives the value of every factor."""
+    table = table_of(**given)
+    found = evaluate(DETECTORS[name], table)
     assert found.signal[-1] == signal
     assert found.score[-1] == pytest.approx(score, rel=0, abs=1e-6)
+    told = naive.evaluate(name, oracle_rows(table))[-1]
+    assert told.signal == signal
+    assert told.score == pytest.approx(score, rel=0, abs=1e-6)
+    assert [x is None for x in told.factors] == [x is None for x in factors]
+    known = [x for x in factors if x is not None]
+    assert [x for x in told.factors if x is not None] == pytest.approx(known, abs=1e-4)
+
+
+def oracle_rows(table):
+    """Bars as the slow oracle reads them: unknown is None."""
+    columns = {name: column.tolist() for name, column in table.values.items()}
+    rows = [
+        {name: None if np.isnan(column[t]) else column[t] for name, column in columns.items()}
+        | {"session": int(table.bars.session[t])}
+        for t in range(len(table))
+    ]
+    for row in rows[:-1]:
+        row["minutes_to_close"] = np.inf  # the bars before the example are in no window
+    return rows
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_every_detector_has_its_example(name):
+    assert {row[2] for row in EXAMPLES if row[0] == name} == (
+        {DETECTORS[name].side} if DETECTORS[name].side else {-1, 1}
+    )
 
 
 @pytest.mark.parametrize("name", DETECTORS)

@@ -153,7 +153,6 @@ def test_sample_backfill_coverage_backtest_and_sweep(tmp_path):
     tested = job("backtest", "storage.root=store", folder=tmp_path)
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert "BACKTEST SUMMARY" in tested.stdout
-    assert "not built: " in tested.stdout
     sweep = [
         "storage.root=store",
         "detector=[breakout_bullish,opening_drive_bullish]",

@@ -4,6 +4,8 @@ import pytest
 
 from detectors.registry import DETECTORS
 from sweep.ingest.backfill import backfill
+from sweep.ingest.gamma.build import build_gamma
+from sweep.ingest.gamma.spec import GammaSpec
 from sweep.ingest.load import load_market
 from sweep.ingest.sample import SampleSpec, generate_sample
 from sweep.ingest.spec import BackfillSpec
@@ -33,9 +35,12 @@ def fill(files, store, symbols):
 
 @pytest.fixture(scope="session")
 def sample_store(sample_files):
-    """Bar store filled from the sample's files."""
+    """Bar store filled from the sample's files, with the gamma tables of its indices."""
     store = sample_files.parent / "store"
     fill(sample_files, store, SYMBOLS)
+    interest = sample_files / "open_interest.parquet"
+    spec = GammaSpec(sample_files, store, ("SPX", "NDX"), open_interest=interest)
+    assert build_gamma(spec).ok
     return store
 
 

@@ -9,6 +9,7 @@ from detectors.bars import MINUTE_NS, MinuteBars, Sessions
 from detectors.features.build import build_features
 from detectors.features.settings import FeatureSettings
 from sweep.engine.symbol_data import SymbolData
+from tests.detectors.features.gamma_walk import gamma_walk
 from tests.detectors.features.walks import (
     SMALL,
     all_minutes,
@@ -25,19 +26,22 @@ TINY_LENGTHS = [35, 35, 65, 35, 20, 65, 35, 65]
 
 @dataclasses.dataclass(frozen=True)
 class Market:
-    """Prices of one symbol; as an index it has the volume of its proxy."""
+    """Prices of one symbol; as an index it has the volume of its proxy, and options."""
 
     sessions: Sessions
     minutes: MinuteBars
     settings: FeatureSettings = dataclasses.field(default_factory=FeatureSettings)
 
-    def features(self, asset_class, bar_minutes, *, with_proxy=True):
+    def features(self, asset_class, bar_minutes, *, with_proxy=True, with_options=True):
         minutes, options = self.minutes, {}
         if asset_class == "INDEX":
             minutes = dataclasses.replace(minutes, volume=np.full(len(minutes), np.nan))
             if with_proxy:
                 thinner = minutes.ts // MINUTE_NS % 17 != 3  # some proxy minutes are missing
                 options = {"proxy": take(self.minutes, thinner), "proxy_symbol": PROXY}
+            if with_options:
+                assumed = self.settings.options
+                options["gamma"] = gamma_walk(self.minutes, self.sessions, assumed)
         return build_features(
             minutes,
             self.sessions,
@@ -111,15 +115,28 @@ def tiny(seed=11):
     return Market(sessions, walk(sessions, seed, missing=0.05), SMALL)
 
 
-@functools.cache
+def shared(build):
+    """Build once for all detectors of one class and timeframe: features are the costly part."""
+    built = {}
+
+    def get(detector, *args):
+        key = (detector.asset_classes[0], detector.signal_minutes, *args)
+        if key not in built:
+            built[key] = build(detector, *args)
+        return built[key]
+
+    return get
+
+
+@shared
 def year_symbol(detector, seed=1):
     return year(seed).symbol(detector)
 
 
 def year_table(detector):
-    return year_symbol(detector).features
+    return year_symbol(detector, 1).features
 
 
-@functools.cache
+@shared
 def quarter_table(detector):
     return quarter().of(detector)

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.evaluate import evaluate
 from detectors.registry import DETECTORS, FAMILIES
-from tests.detectors.conformance.markets import Market, quarter, quarter_table
+from tests.detectors.conformance.markets import Market, quarter, quarter_table, shared
 from tests.detectors.conformance.probes import OUTPUTS, derive, loosest, with_columns
 from tests.detectors.features.walks import priced
 
@@ -20,15 +20,40 @@ def other_of(detector):
     ]
 
 
-def mirrored():
+@shared
+def mirrored_table(detector):
     market = quarter()
-    return Market(market.sessions, priced(market.minutes, operator.neg, swap=True))
+    minutes = priced(market.minutes, operator.neg, swap=True)
+    return Market(market.sessions, minutes).of(detector)
 
 
-def differences(detector, there, other, here):
+@shared
+def scaled_table(detector, factor):
+    market = quarter()
+    return Market(market.sessions, priced(market.minutes, lambda p: p * factor)).of(detector)
+
+
+@shared
+def smooth_table(detector, factor):
+    """Off the grid of cents, where equal moves tie and rounding would decide."""
+    market = quarter()
+    minutes = priced(market.minutes, lambda p: np.exp(p / 50.0) * factor)
+    return Market(market.sessions, minutes).of(detector)
+
+
+@shared
+def louder_table(detector):
+    """Volume, and with it the open interest of the walk, times eight."""
+    market = quarter()
+    minutes = dataclasses.replace(market.minutes, volume=market.minutes.volume * 8)
+    return Market(market.sessions, minutes).of(detector)
+
+
+def differences(detector, there, other, here, turn=1):
     """Name the columns and outputs in which two detectors on two tables differ.
 
-    Columns are side views without a unit: a threshold that holds either way hides nothing.
+    Columns are side views without a unit: a threshold that holds either way hides nothing. `turn`
+    is what signals are multiplied by on the way from one to the other.
     """
     values = loosest(detector)
     one, two = derive(detector, there, values).values, derive(other, here, values).values
@@ -38,8 +63,8 @@ def differences(detector, there, other, here):
         name
         for name in OUTPUTS
         if not np.array_equal(
-            getattr(before, name) * (detector.side if name == "signal" else 1),
-            getattr(after, name) * (other.side if name == "signal" else 1),
+            getattr(before, name) * (turn if name == "signal" else 1),
+            getattr(after, name),
             equal_nan=name == "score",
         )
     ]
@@ -47,7 +72,7 @@ def differences(detector, there, other, here):
 
 
 def mirror_faults(detector, other):
-    return differences(detector, quarter_table(detector), other, mirrored().of(other))
+    return differences(detector, quarter_table(detector), other, mirrored_table(other), -1)
 
 
 def test_the_mirrored_market_swaps_the_pair_to_the_last_bit(detector):
@@ -87,27 +112,21 @@ def test_a_planted_asymmetry_is_found(name, mutant):
 
 @pytest.mark.parametrize("factor", [4.0, 0.25])
 def test_prices_times_a_power_of_two_change_nothing(detector, factor):
-    market = quarter()
-    scaled = Market(market.sessions, priced(market.minutes, lambda p: p * factor))
-    assert differences(detector, quarter_table(detector), detector, scaled.of(detector)) == []
+    scaled = scaled_table(detector, factor)
+    assert differences(detector, quarter_table(detector), detector, scaled) == []
 
 
 def test_prices_times_ten_change_no_signal(detector):
-    """Off the grid of cents, where equal moves tie and rounding would decide."""
-    market = quarter()
-    smooth = priced(market.minutes, lambda p: np.exp(p / 50.0))
     there, here = (
-        evaluate(detector, Market(market.sessions, minutes).of(detector), loosest(detector))
-        for minutes in (smooth, priced(smooth, lambda p: p * 10))
+        evaluate(detector, smooth_table(detector, factor), loosest(detector))
+        for factor in (1.0, 10.0)
     )
     assert np.array_equal(here.signal, there.signal)
     np.testing.assert_allclose(here.score, there.score, rtol=0, atol=1e-9)
 
 
 def test_eight_times_the_volume_changes_nothing(detector):
-    market = quarter()
-    louder = dataclasses.replace(market.minutes, volume=market.minutes.volume * 8)
-    here = Market(market.sessions, louder).of(detector)
+    here = louder_table(detector)
     assert differences(detector, quarter_table(detector), detector, here) == []
 
 

@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 
 from detectors.evaluate import evaluate
+from detectors.features.gamma import FEATURES as OPTION_FEATURES
+from detectors.features.option_settings import OptionSettings
+from detectors.features.settings import FeatureSettings
 from detectors.features.table import Reason
-from detectors.registry import DETECTORS, NAMES
+from detectors.registry import DETECTORS
 from sweep.backtest.run import run_backtest
 from sweep.backtest.spec import BacktestSpec
 from tests import naive
 from tests.detectors.conformance.markets import quarter, quarter_table
 from tests.detectors.conformance.probes import (
     DERIVED,
+    defaults,
     derive,
     features_read,
     loosest,
@@ -122,9 +126,9 @@ def with_probes(detector, unknown):
 def expected_score(detector, table, row, unknown):
     """Weighted mean by the slow oracle's ramp; None where the known weight is below one half."""
     columns = derive(detector, table, loosest(detector)).values
-    parts = []
+    values, parts = defaults(detector), []
     for i, factor in enumerate(detector.factors):
-        x = columns[factor.column][row]
+        x = columns[factor.column][row] / (1 if factor.scale is None else values[factor.scale])
         known = i not in unknown and not np.isnan(x)
         parts.append((factor.weight, 1.0, naive.ramp(x, factor.ramp) if known else None))
     score, enough = naive.score_of(parts)
@@ -154,7 +158,38 @@ def test_weights_add_up_to_one(detector):
     assert len({factor.name for factor in detector.factors}) == len(detector.factors)
 
 
-@pytest.mark.parametrize("name", [n for n, d in DETECTORS.items() if "INDEX" in d.asset_classes])
+OF_VOLUME = {"rel_volume", "vwap", "gex_norm"}
+OF_OPTIONS = set(OPTION_FEATURES) | {"previous_zero_gamma"}
+
+
+def reading(features):
+    """Index detectors with a hard feature among the given ones."""
+    return [
+        name
+        for name, d in DETECTORS.items()
+        if "INDEX" in d.asset_classes and features & set(d.hard_features)
+    ]
+
+
+@pytest.mark.parametrize("name", reading(OF_OPTIONS))
+def test_without_options_it_is_never_judged(name):
+    found = evaluate(DETECTORS[name], quarter().of(DETECTORS[name], with_options=False))
+    assert found.in_window.any()
+    assert not found.evaluable.any()
+    assert (found.reason[found.in_window] == Reason.MISSING_INPUT).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", reading({"gex", "zero_gamma"}))
+def test_without_signs_of_dealers_it_is_never_judged(name):
+    unsigned = FeatureSettings(options=OptionSettings(sign_model="none"))
+    market = dataclasses.replace(quarter(), settings=unsigned)
+    found = evaluate(DETECTORS[name], market.of(DETECTORS[name]))
+    assert not found.evaluable.any()
+    told = found.reason[found.in_window & (found.reason != Reason.WARMUP)]
+    assert (told == Reason.SIGN_MODEL).all()
+
+
+@pytest.mark.parametrize("name", reading(OF_VOLUME))
 def test_an_index_without_a_proxy_is_never_judged(name):
     found = evaluate(DETECTORS[name], quarter().of(DETECTORS[name], with_proxy=False))
     assert found.in_window.any()
@@ -164,13 +199,14 @@ def test_an_index_without_a_proxy_is_never_judged(name):
 
 def test_what_cannot_be_judged_has_a_status_and_a_reason_and_no_number(index_store):
     """An index whose proxy was never filled in: a backtest says so for every detector."""
-    spec = BacktestSpec(storage_root=index_store, symbols=("SPX",), detectors=NAMES)
+    spec = BacktestSpec(storage_root=index_store, symbols=("SPX",), detectors=tuple(DETECTORS))
     for result in run_backtest(spec).results:
-        if result.detector not in DETECTORS:
-            assert result.status == "not_built"
-            continue
-        index = "INDEX" in DETECTORS[result.detector].asset_classes
+        why = "asset_class"
+        if result.detector in reading(OF_OPTIONS):
+            why = "missing_input"
+        elif result.detector in reading(OF_VOLUME):
+            why = "missing_proxy"
         assert result.status == "not_evaluable"
         assert result.metrics == {}
         assert result.sessions == 0
-        assert ("missing_proxy" if index else "asset_class") in result.reason
+        assert why in result.reason

@@ -10,13 +10,26 @@ from detectors.bars import MINUTE_NS
 from detectors.evaluate import evaluate
 from detectors.registry import DETECTORS
 from tests.detectors.conformance.markets import Market, u_shaped_walk
+from tests.detectors.conformance.probes import defaults
 from tests.detectors.features.walks import calendar_sessions, take
 
 NEW_YORK = ZoneInfo("America/New_York")
 
 # DETECTORS.md 9.1 and 9.2, New York wall time of the first and last decision instant at defaults.
-FULL_DAY = {"power_hour_reversal": ("15:00", "16:00"), "opening_drive": ("09:40", "10:00")}
-HALF_DAY = {"power_hour_reversal": ("12:00", "13:00"), "opening_drive": ("09:40", "10:00")}
+FULL_DAY = {
+    "power_hour_reversal": ("15:00", "16:00"),
+    "opening_drive": ("09:40", "10:00"),
+    "gamma_squeeze": ("14:30", "16:00"),
+    "gamma_flip": ("13:00", "16:00"),
+    "eod_pin": ("15:30", "16:00"),
+}
+HALF_DAY = {
+    "power_hour_reversal": ("12:00", "13:00"),
+    "opening_drive": ("09:40", "10:00"),
+    "gamma_squeeze": ("11:30", "13:00"),
+    "gamma_flip": ("10:00", "13:00"),
+    "eod_pin": ("12:30", "13:00"),
+}
 WHOLE_DAY = {True: ("09:30", "16:00"), False: ("09:30", "13:00")}
 
 SPANS = {
@@ -32,9 +45,30 @@ def clock(instant):
 
 
 def bounds(detector, full_length):
-    if not detector.windows:
-        return WHOLE_DAY[full_length]
-    return (FULL_DAY if full_length else HALF_DAY)[detector.family]
+    named = (FULL_DAY if full_length else HALF_DAY).get(detector.family)
+    return named or stated_bounds(detector, WHOLE_DAY[full_length])
+
+
+def stated_bounds(detector, day):
+    """Bounds of a family that the specification does not have, from its own window."""
+    opened, closed = (dt.datetime.strptime(text, "%H:%M") for text in day)  # noqa: DTZ007
+    first, last = opened, closed
+    for window in detector.windows:
+        width = dt.timedelta(minutes=defaults(detector)[window.parameter])
+        if window.column == "minutes_to_close":
+            first = max(first, closed - width)
+        elif window.comparison == "<=":
+            last = min(last, opened + width)
+        else:
+            first = max(first, opened + width)
+    return first.strftime("%H:%M"), last.strftime("%H:%M")
+
+
+def test_stated_bounds_are_those_of_the_specification():
+    for name, bounds_of_family in FULL_DAY.items():
+        entry = next(d for d in DETECTORS.values() if d.family == name)
+        assert stated_bounds(entry, WHOLE_DAY[True]) == bounds_of_family
+        assert stated_bounds(entry, WHOLE_DAY[False]) == HALF_DAY[name]
 
 
 def window_faults(detector, sessions, minutes):

@@ -6,7 +6,7 @@ from detectors.bars import MINUTE_NS
 from detectors.features.gamma import GammaMinutes
 from detectors.features.option_settings import OptionSettings
 
-ANCHOR_MINUTES = 25
+ANCHOR_MINUTES, MEAN_MINUTES = 25, 2000
 
 
 def chance(ts, salt):
@@ -27,7 +27,9 @@ def gamma_walk(minutes, sessions, settings=None, *, volume=None):
     session = np.searchsorted(sessions.open_ns, ts, side="right") - 1
     anchor = close[np.maximum(np.arange(n) - ANCHOR_MINUTES, 0)]
     shares = minutes.volume if volume is None else volume
-    dollars = np.abs(close) * (np.cumsum(shares) / np.arange(1, n + 1)) * 390
+    whole = np.append(0.0, np.cumsum(shares))
+    begin = np.maximum(np.arange(n) + 1 - MEAN_MINUTES, 0)
+    dollars = np.abs(close) * ((whole[1:] - whole[begin]) / (np.arange(n) + 1 - begin)) * 390
     left = (sessions.close_ns[session] - ts) / MINUTE_NS - 1.0
     today = (sessions.date[session].astype(int) % 4 > 0) & (left > 0)
     side = np.sign(close - anchor)

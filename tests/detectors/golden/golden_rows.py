@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.evaluate import evaluate
 from detectors.registry import DETECTORS
-from tests.detectors.conformance.markets import Market, u_shaped_walk
+from tests.detectors.conformance.markets import Market, shared, u_shaped_walk
 from tests.detectors.features.walks import calendar_sessions
 
 FOLDER = Path(__file__).parent
@@ -27,12 +27,17 @@ def market():
     return Market(sessions, u_shaped_walk(sessions, SEED))
 
 
+@shared
+def table_of(detector):
+    return market().of(detector)
+
+
 def rows_of(detector):
     """Rows of the bars on which every hard condition holds at defaults.
 
     Session, decision instant in minutes since the open, signal, score.
     """
-    table = market().of(detector)
+    table = table_of(detector)
     found = evaluate(detector, table)
     return [
         (
