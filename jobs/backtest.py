@@ -13,6 +13,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from jobs.hints import next_step
 from jobs.launch import DONE, finish, launch
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def _run(config: dict[str, Any]) -> int:
     results = [dataclasses.asdict(result) for result in report.results]
     show_backtest(report.first, report.last, results)
     _log.info("results in %s", report.folder)
+    _log.info(next_step("backtest", config))
     return DONE
 
 

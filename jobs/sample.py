@@ -14,6 +14,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from jobs.hints import next_step
 from jobs.launch import DONE, finish, launch
 
 _log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def _run(config: dict[str, Any]) -> int:
         report.last,
         report.root,
     )
+    _log.info(next_step("sample", config))
     return DONE
 
 

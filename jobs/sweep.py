@@ -12,6 +12,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from jobs.hints import next_step
 from jobs.launch import DONE, FAILED, command, finish, launch
 
 _log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ def _run(config: dict[str, Any]) -> int:
     from sweep.report.leaderboard import show_sweep  # noqa: PLC0415 - slow
     from sweep.report.page.write import ensure_report  # noqa: PLC0415 - slow
     from sweep.report.progress import Reporter  # noqa: PLC0415 - slow
+    from sweep.report.verdicts import holding  # noqa: PLC0415 - slow
     from sweep.search.runner import run_sweep  # noqa: PLC0415 - slow
 
     spec = settings.sweep(config)
@@ -43,6 +45,9 @@ def _run(config: dict[str, Any]) -> int:
             _log.info("report: %s", ensure_report(outcome.folder))
         except Exception:  # noqa: BLE001 - a page that cannot be made costs no result
             _log.exception("no report; the results are complete, python -m jobs.report makes it")
+        _log.info(
+            next_step("sweep", config, holding=holding(outcome.folder), sweep=outcome.sweep_id)
+        )
     if outcome.status == "interrupted":
         _log.warning("interrupted; to go on: %s", command())
     elif outcome.reason:

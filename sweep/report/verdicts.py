@@ -40,6 +40,16 @@ def show_verdicts(folder: Place) -> None:
     out.print(f"  {READING}", soft_wrap=True)
 
 
+def holding(folder: Place) -> tuple[str, ...]:
+    """Return the detectors that hold, none where nothing was judged."""
+    try:
+        text = (folder / EVIDENCE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ()
+    found = json.loads(text)["detectors"]
+    return tuple(name for name, one in found.items() if one["verdict"] == "holds")
+
+
 def verdict_line(name: str, found: Evidence) -> str:
     """Return verdict and main numbers of one detector, - for what could not be computed."""
     tries, outside = found["tries"], found["out_of_sample"] or {}

@@ -1,0 +1,36 @@
+"""What a job says to do next is a command that can be typed."""
+
+import shlex
+import sys
+
+import pytest
+
+from jobs.hints import next_step
+from jobs.overrides import checked
+
+
+@pytest.mark.parametrize(
+    ("job", "typed", "roots", "expected"),
+    [
+        ("sample", ["experiment=sample"], ("data", "x"), "backfill experiment=sample"),
+        (
+            "sample",
+            ["source.root=a market/files"],
+            ("data", "a market/files"),
+            "backfill 'source.root=a market/files' 'storage.root=a market'",
+        ),
+        ("backfill", [], ("data", "x"), "backtest"),
+        ("backfill", [], ("y", "x"), "backtest storage.root=y"),
+        ("backtest", [], ("y", "x"), "sweep storage.root=y experiment=quick"),
+    ],
+)
+def test_the_next_command_goes_on_with_what_was_typed(job, typed, roots, expected, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["job", *typed])
+    line = next_step(job, {"storage": {"root": roots[0]}, "source": {"root": roots[1]}})
+    assert line == f"next: python -m jobs.{expected}"
+    name, *arguments = shlex.split(line)[3:]
+    assert checked(name.removeprefix("jobs."), [*arguments, "--cfg", "job"])
+
+
+def test_a_sweep_in_which_nothing_holds_points_at_the_report():
+    assert "the report" in next_step("sweep", {"storage": {"root": "data"}})
