@@ -167,7 +167,7 @@ def test_sample_backfill_coverage_backtest_and_sweep(tmp_path):
     last = done.stdout.splitlines()[-1]
     assert last.startswith("SWEEP RESULT status=done sets=12 failed=0 results=store/results/s")
     report = Path(tmp_path, last.rpartition("results=")[2], "report.html")
-    assert "none of 1 detectors is proven" in report.read_text(encoding="utf-8")
+    assert "Nothing holds: none of 2 detectors is proven" in report.read_text(encoding="utf-8")
     again = job("sweep", *sweep, folder=tmp_path)
     assert again.stdout.splitlines()[-1] == last
     assert "starting Ray" not in again.stdout
