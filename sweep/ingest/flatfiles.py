@@ -7,7 +7,7 @@ transactions), read by header name. Facts: massive.com/docs/flat-files.
 import collections
 import dataclasses
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sweep.ingest.csv_rows import Header, ParsedRows, read_header
+from sweep.ingest.csv_rows import Header, ParsedRows, join, read_header
 from sweep.ingest.inflate import SLACK, BarsError, lines
 from sweep.ingest.line_scan import TickerScan
 from sweep.ingest.products import Product
@@ -130,8 +130,8 @@ def _collect(
 ) -> tuple[Header, int]:
     """Inflate the file once and parse its wanted lines."""
     header: Header | None = None
-    portion: list[bytes] = []
-    text_bytes = pending = 0
+    portion = bytearray()
+    text_bytes = 0
     for block in lines(stream, label):
         text_bytes += len(block)
         rest = block
@@ -144,11 +144,11 @@ def _collect(
                 continue
             rest = memoryview(bytes(block[end:]) + bytes(SLACK))[:-SLACK]
         stretches = [rest] if scan is None else scan.select(rest)
-        portion.extend(bytes(stretch) for stretch in stretches)
-        pending += sum(map(len, stretches))
-        if pending >= _PORTION:
-            parsed.add(b"".join(portion), header, label)
-            portion, pending = [], 0
+        for stretch in stretches:
+            portion += stretch
+        if len(portion) >= _PORTION:
+            parsed.add(portion, header, label)
+            portion = bytearray()
     if header is None:
         raise BarsError(f"{label}: empty file, not even a header; fetch it again")
     if text_bytes == 0:
@@ -156,7 +156,7 @@ def _collect(
             f"{label}: a header and no rows; the vendor replaces such files, try later"
         )
     if portion:
-        parsed.add(b"".join(portion), header, label)
+        parsed.add(portion, header, label)
     return header, text_bytes
 
 
@@ -164,7 +164,7 @@ def _contracts_of(parsed: ParsedRows, roots: Collection[str]) -> dict[str, str]:
     """Return the tickers of some option roots, by themselves."""
     found = {*parsed.misshapen}
     for table in parsed.tables:
-        found.update(pc.unique(table["ticker"]).to_pylist())
+        found.update(table["ticker"].combine_chunks().dictionary.to_pylist())
     return {ticker: ticker for ticker in found if ticker[2:-15] in roots}
 
 
@@ -177,18 +177,19 @@ def _checked(
     text_bytes: int,
 ) -> DayRows:
     """Refuse bad rows, settle duplicates, count both per symbol."""
-    whole = pa.concat_tables(parsed.tables) if parsed.tables else None
-    tickers: list[str] = [] if whole is None else pc.unique(whole["ticker"]).to_pylist()
+    whole, tickers = join(parsed.tables) if parsed.tables else (None, [])
     names = _names([*tickers, *parsed.misshapen], wanted)
     order = sorted(set(names.values()))
     bad = np.zeros((len(order), len(REASONS)), np.int64)
     for ticker, count in parsed.misshapen.items():
         bad[order.index(names[ticker]), MISSHAPEN] += count
-    rows = _columns(whole, header, {name: i for i, name in enumerate(order)}, names)
+    places = {name: i for i, name in enumerate(order)}
+    rows = _columns(whole, header, [places[names[ticker]] for ticker in tickers])
     if whole is not None and whole.num_rows:
         nulls = np.zeros(whole.num_rows, bool)
         for name in product.required:
-            nulls |= pc.is_null(whole[name]).to_numpy()
+            if whole[name].null_count:
+                nulls |= pc.is_null(whole[name]).to_numpy()
         faults = fault_of_rows(rows, day, has_volume=product.has_volume)
         faults[nulls] = MISSHAPEN
         faults[rows.symbol == _place(order, "")] = BAD_TICKER
@@ -227,9 +228,8 @@ def _names(tickers: list[str], wanted: Mapping[str, str] | None) -> dict[str, st
     return names
 
 
-def _columns(
-    whole: pa.Table | None, header: Header, places: Mapping[str, int], names: Mapping[str, str]
-) -> Columns:
+def _columns(whole: pa.Table | None, header: Header, symbols: Sequence[int]) -> Columns:
+    """Return columns as arrays; `symbols` has the index of the name of each ticker's code."""
     count = 0 if whole is None else whole.num_rows
 
     def floats(name: str) -> NDArray[np.float64]:
@@ -241,14 +241,14 @@ def _columns(
     def integers(name: str) -> NDArray[np.int64]:
         if whole is None or name not in header.used:
             return np.full(count, -1, np.int64)
-        values: NDArray[np.int64] = pc.fill_null(whole[name], -1).to_numpy()
+        column = whole[name]
+        known = pc.fill_null(column, -1) if column.null_count else column
+        values: NDArray[np.int64] = known.to_numpy()
         return values
 
     symbol = np.empty(0, np.int32)
     if whole is not None:
-        coded = whole["ticker"].combine_chunks().dictionary_encode()
-        table = [places[names[ticker]] for ticker in coded.dictionary.to_pylist()]
-        symbol = np.array(table, np.int32)[coded.indices.to_numpy()]
+        symbol = np.array(symbols, np.int32)[whole["ticker"].to_numpy()]
     return Columns(
         symbol=symbol,
         ts=integers("window_start"),
@@ -262,11 +262,12 @@ def _columns(
 
 
 def _table(rows: Columns, order: list[str], product: Product) -> pa.Table:
-    counted = np.zeros(len(order), bool)
-    np.logical_or.at(counted, rows.symbol, rows.trades > 0)
-    unknown = ~counted[rows.symbol] | (rows.trades < 0)
+    counted = np.bincount(rows.symbol[rows.trades > 0], minlength=len(order)) > 0
+    unknown = rows.trades < 0
+    if not counted.all():
+        unknown |= ~counted[rows.symbol]
     symbol = pa.array(order, pa.string()).take(pa.array(rows.symbol))
-    without = np.full(len(rows), not product.has_volume)
+    without = None if product.has_volume else np.ones(len(rows), bool)
     return pa.table(
         {
             "symbol": symbol,

@@ -23,6 +23,9 @@ REASONS = (
 )
 MISSHAPEN, BAD_TICKER = 0, 1
 
+#: Rows looked at together: their columns fit into the cache of a core.
+_CACHED_ROWS = 16_384
+
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
@@ -81,21 +84,32 @@ def fault_of_rows(rows: Columns, day: dt.date, *, has_volume: bool) -> NDArray[n
         int8 [n], index into `REASONS`, -1 for a good row.
     """
     faults = np.full(len(rows), -1, np.int8)
-    top = np.maximum(rows.open, rows.close)
-    bottom = np.minimum(rows.open, rows.close)
-    finite = np.isfinite(rows.high + rows.low + rows.open + rows.close)
-    volume = rows.volume if has_volume else np.zeros(len(rows))
     begin, end = midnight_ns(day), midnight_ns(day + dt.timedelta(days=1))
-    checks = {
-        "foreign_date": (rows.ts < begin) | (rows.ts >= end),
-        "off_minute": rows.ts % MINUTE_NS != 0,
-        "negative_volume": volume < 0,
-        "range": (rows.high < top) | (rows.low > bottom),
-        "low_not_positive": rows.low <= 0,
-        "non_finite": ~finite | ~np.isfinite(volume),
-    }
-    for reason, wrong in checks.items():
-        faults[wrong] = REASONS.index(reason)
+    for start in range(0, len(rows), _CACHED_ROWS):
+        part = slice(start, start + _CACHED_ROWS)
+        open_, high, low, close = (
+            rows.open[part],
+            rows.high[part],
+            rows.low[part],
+            rows.close[part],
+        )
+        ts = rows.ts[part]
+        volume = rows.volume[part] if has_volume else np.zeros(len(ts))
+        # The first reason of `REASONS` counts, so it comes last here.
+        checks = (
+            ("foreign_date", (ts < begin) | (ts >= end)),
+            ("off_minute", ts % MINUTE_NS != 0),
+            ("negative_volume", volume < 0),
+            (
+                "range",
+                (high < np.maximum(open_, close)) | (low > np.minimum(open_, close)),
+            ),
+            ("low_not_positive", low <= 0),
+            ("non_finite", ~np.isfinite(high + low + open_ + close) | ~np.isfinite(volume)),
+        )
+        for reason, wrong in checks:
+            if wrong.any():
+                faults[part][wrong] = REASONS.index(reason)
     return faults
 
 
@@ -113,14 +127,20 @@ def settle_duplicates(rows: Columns) -> tuple[Columns, NDArray[np.int32]]:
     numpy.ndarray
         int32 [m], symbol of each row dropped.
     """
-    step = np.diff(rows.symbol)
-    if not np.all((step > 0) | ((step == 0) & (np.diff(rows.ts) > 0))):
-        rows = rows.take(np.lexsort((rows.ts, rows.symbol)))
-    same = (np.diff(rows.symbol) == 0) & (np.diff(rows.ts) == 0)
-    if not np.any(same):
+    if _strictly_rising(rows):
+        return rows, np.empty(0, np.int32)
+    rows = rows.take(np.lexsort((rows.ts, rows.symbol)))
+    if _strictly_rising(rows):
         return rows, np.empty(0, np.int32)
     volume = np.nan_to_num(rows.volume, nan=0.0)
     ranks = (rows.open, rows.low, rows.high, rows.close, rows.trades, volume)
     rows = rows.take(np.lexsort((*ranks, rows.ts, rows.symbol)))
     best = np.append((np.diff(rows.symbol) != 0) | (np.diff(rows.ts) != 0), True)
     return rows.take(best), rows.symbol[~best]
+
+
+def _strictly_rising(rows: Columns) -> bool:
+    """Tell whether every row comes after the one before, by symbol and time."""
+    before, after = rows.symbol[:-1], rows.symbol[1:]
+    later = rows.ts[1:] > rows.ts[:-1]
+    return bool(np.all((after > before) | ((after == before) & later)))

@@ -238,13 +238,12 @@ def as_bars(rows: DayRows, day: dt.date, source: str) -> pa.Table:
     """Return the minutes of a day file as bars: columns of `BARS`."""
     table = rows.table
     count = table.num_rows
-    same = pa.array(np.zeros(count, np.int64))
     columns: dict[str, Any] = {
-        "timeframe": pa.array(["1m"]).take(same),
+        "timeframe": pa.repeat("1m", count),
         "vwap": pa.nulls(count, pa.float64()),
         "vwap_basis": pa.nulls(count, pa.string()),
         "phase": phases(table["ts"].cast(pa.int64()).to_numpy(), day),
-        "source": pa.array([source]).take(same),
+        "source": pa.repeat(source, count),
     }
     columns |= {name: table[name] for name in table.column_names}
     return pa.table({name: columns[name] for name in BARS.names}, schema=BARS)

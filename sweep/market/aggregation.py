@@ -5,6 +5,7 @@ session. Only regular-session minutes count; a bucket without a minute has no ro
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -93,74 +94,113 @@ def aggregate(minutes: pa.Table, sessions: Sessions, timeframe: str) -> pa.Table
     name = normalise(timeframe)
     if name == "1m":
         raise ValueError("1m bars are stored as they came, aggregate needs a timeframe above 1m")
-    regular = minutes.filter(pc.equal(minutes["phase"], "regular"))
-    ts = regular["ts"].cast(pa.int64()).to_numpy()
-    coded = regular["symbol"].combine_chunks().dictionary_encode()
+    regular = pc.equal(minutes["phase"], "regular").to_numpy()
+    everything = bool(regular.all())
+    ts = minutes["ts"].cast(pa.int64()).to_numpy()
+    coded = minutes["symbol"].combine_chunks().dictionary_encode()
     series: NDArray[np.int32] = coded.indices.to_numpy()
-    changes = np.diff(series) != 0
-    if len(ts) and (
-        np.any(~changes & (np.diff(ts) <= 0)) or changes.sum() >= len(coded.dictionary)
-    ):
+    if not everything:
+        ts, series = ts[regular], series[regular]
+    other = series[1:] != series[:-1]
+    if np.any(~other & (ts[1:] <= ts[:-1])) or other.sum() >= max(len(coded.dictionary), 1):
         raise ValueError(
             "minutes must come symbol by symbol and rise strictly by ts; sort and dedupe first"
         )
     buckets = bucket_minutes(ts, sessions, MINUTES[name], series)
     if len(buckets.ts) == 0:
         return BARS.empty_table()
-    kept = regular.take(pa.array(buckets.rows))
-    return _assemble(kept, buckets, name)
+    places = buckets.rows if everything else np.flatnonzero(regular)[buckets.rows]
+    return _assemble(minutes, places, buckets, name)
 
 
-def _assemble(kept: pa.Table, buckets: Buckets, timeframe: str) -> pa.Table:
+@dataclasses.dataclass(frozen=True)
+class _Groups:
+    """Rows of a table in groups, over which columns are reduced.
+
+    Attributes
+    ----------
+    rows
+        The rows, or all of them where no group has a gap: nothing is copied then.
+    bounds
+        int64, where groups begin in `rows`, with `step` 2 where they end too.
+    """
+
+    rows: Int | slice
+    bounds: Int
+    step: int
+
+    @classmethod
+    def of(cls, places: Int, first: Int, last: Int, count: int) -> "_Groups":
+        """Group the rows `places` of a table of `count`; each group is first to last of them."""
+        if np.any(places[last] - places[first] != last - first):
+            return cls(places, first, 1)
+        ends = np.column_stack((places[first], places[last] + 1)).ravel()
+        return cls(slice(None), ends[:-1] if ends[-1] == count else ends, 2)
+
+    def reduce(self, function: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
+        """Reduce the values of each group's rows."""
+        found: NDArray[Any] = function.reduceat(values, self.bounds)[:: self.step]
+        return found
+
+
+def _assemble(minutes: pa.Table, places: Int, buckets: Buckets, timeframe: str) -> pa.Table:
+    """Build the bars of buckets, whose minutes are the rows `places` of a table."""
     first = buckets.first
-    last = np.append(first[1:], len(buckets.rows)) - 1
+    last = np.append(first[1:], len(places)) - 1
+    groups = _Groups.of(places, first, last, len(minutes))
+    at_first, at_last = pa.array(places[first]), pa.array(places[last])
     count = len(first)
-    high, low, close = (kept[name].to_numpy() for name in ("high", "low", "close"))
-    volume = kept["volume"].to_numpy()
+
+    def column(name: str) -> Float:
+        values: Float = minutes[name].to_numpy()[groups.rows]
+        return values
+
+    high, low, close, volume = (column(name) for name in ("high", "low", "close", "volume"))
     known = ~np.isnan(volume)
-    total = np.add.reduceat(np.where(known, volume, 0.0), first)
-    has_volume = np.logical_or.reduceat(known, first)
-    vwap, basis = _vwap(kept, (high + low + close) / 3.0, np.where(known, volume, 0.0), first)
-    trades = kept["trades"]
-    trades_known = np.logical_and.reduceat(pc.is_valid(trades).to_numpy(), first)
-    trades_sum = np.add.reduceat(pc.fill_null(trades, 0).to_numpy(), first)
+    traded = volume if known.all() else np.where(known, volume, 0.0)
+    vwap, basis = _vwap(column("vwap"), (high + low + close) / 3.0, traded, groups)
+    trades = minutes["trades"]
+    unknown = np.zeros(count, bool)
+    if trades.null_count:
+        unknown = groups.reduce(np.logical_or, pc.is_null(trades).to_numpy()[groups.rows])
+        trades = pc.fill_null(trades, 0)
     columns = {
-        "symbol": kept["symbol"].take(pa.array(first)),
-        "timeframe": pa.array([timeframe]).take(pa.array(np.zeros(count, np.int64))),
+        "symbol": minutes["symbol"].take(at_first),
+        "timeframe": pa.repeat(timeframe, count),
         "ts": pa.array(buckets.ts).cast(TIMESTAMP),
-        "open": kept["open"].take(pa.array(first)),
-        "high": pa.array(np.maximum.reduceat(high, first)),
-        "low": pa.array(np.minimum.reduceat(low, first)),
-        "close": pa.array(close[last]),
-        "volume": pa.array(total, mask=~has_volume),
+        "open": minutes["open"].take(at_first),
+        "high": pa.array(groups.reduce(np.maximum, high)),
+        "low": pa.array(groups.reduce(np.minimum, low)),
+        "close": minutes["close"].take(at_last),
+        "volume": pa.array(
+            groups.reduce(np.add, traded), mask=~groups.reduce(np.logical_or, known)
+        ),
         "vwap": vwap,
         "vwap_basis": basis,
-        "trades": pa.array(trades_sum, mask=~trades_known),
-        "phase": kept["phase"].take(pa.array(first)),
-        "source": _source(kept["source"], first, last),
+        "trades": pa.array(groups.reduce(np.add, trades.to_numpy()[groups.rows]), mask=unknown),
+        "phase": minutes["phase"].take(at_first),
+        "source": _source(minutes["source"].take(at_first), minutes["source"].take(at_last)),
     }
     return pa.table(columns, schema=BARS)
 
 
-def _vwap(kept: pa.Table, typical: Float, volume: Float, first: Int) -> tuple[pa.Array, pa.Array]:
-    own = kept["vwap"].to_numpy()
+def _vwap(own: Float, typical: Float, volume: Float, groups: _Groups) -> tuple[pa.Array, pa.Array]:
     from_vwap = ~np.isnan(own)
     traded = volume > 0.0
-    total = np.add.reduceat(volume, first)
-    money = np.add.reduceat(np.where(from_vwap, own, typical) * volume, first)
+    total = groups.reduce(np.add, volume)
+    money = groups.reduce(np.add, np.where(from_vwap, own, typical) * volume)
     unknown = total <= 0.0
     vwap = np.divide(money, total, out=np.zeros_like(money), where=~unknown)
-    any_vwap = np.logical_or.reduceat(from_vwap & traded, first)
-    any_typical = np.logical_or.reduceat(~from_vwap & traded, first)
-    basis: NDArray[np.str_] = np.where(
-        any_vwap & any_typical, MIXED, np.where(any_vwap, MINUTE_VWAP, TYPICAL_PRICE)
-    )
-    return pa.array(vwap, mask=unknown), pa.array(basis.astype(object), pa.string(), mask=unknown)
+    any_vwap = groups.reduce(np.logical_or, from_vwap & traded)
+    any_typical = groups.reduce(np.logical_or, ~from_vwap & traded)
+    kind = np.where(any_vwap, np.where(any_typical, 2, 0), 1)
+    basis = pa.array([MINUTE_VWAP, TYPICAL_PRICE, MIXED]).take(pa.array(kind, mask=unknown))
+    return pa.array(vwap, mask=unknown), basis
 
 
-def _source(source: pa.ChunkedArray, first: Int, last: Int) -> pa.Array:
+def _source(head: pa.ChunkedArray, tail: pa.ChunkedArray) -> pa.Array:
     """Name the minutes' source; buckets whose first and last minute differ name both."""
-    head = source.take(pa.array(first))
-    tail = source.take(pa.array(last))
-    joined = pc.binary_join_element_wise(head, tail, "+")
-    return pc.if_else(pc.equal(head, tail), head, joined)
+    same = pc.equal(head, tail)
+    if pc.all(same).as_py():
+        return head
+    return pc.if_else(same, head, pc.binary_join_element_wise(head, tail, "+"))

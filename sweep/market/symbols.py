@@ -4,6 +4,7 @@ A name is text and stays as typed: `NA`, `TRUE`, `NAN` and `BACpL` are tickers.
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Collection
 from urllib.parse import quote
@@ -97,8 +98,9 @@ def lookup(text: str, *, etfs: Collection[str] = ()) -> Symbol:
     return Symbol(name, ETF if name in ETFS or name in etfs else STOCK, name)
 
 
+@functools.lru_cache(maxsize=65_536)
 def from_vendor(ticker: str) -> str:
-    """Return the stored name of a ticker found in a vendor file."""
+    """Return the stored name of a ticker found in a vendor file; remembered, files repeat them."""
     return lookup(ticker).name
 
 
