@@ -40,7 +40,7 @@ def _digest(folders: tuple[Path, ...]) -> str:
     return sha.hexdigest()[:16]
 
 
-def compiler(*folders: Path) -> Callable[[Kernel], Kernel]:
+def compiler(*folders: Path, inline: bool = False) -> Callable[[Kernel], Kernel]:
     """Make the kernel decorator of a package.
 
     Parameters
@@ -48,6 +48,8 @@ def compiler(*folders: Path) -> Callable[[Kernel], Kernel]:
     *folders
         Folders whose sources decide what a cached kernel may call; `detectors` is always among
         them.
+    inline
+        Compile kernels into the kernels that call them.
 
     Returns
     -------
@@ -61,7 +63,9 @@ def compiler(*folders: Path) -> Callable[[Kernel], Kernel]:
         before = vars(numba_config)["CACHE_DIR"]
         vars(numba_config)["CACHE_DIR"] = str(cache)
         try:
-            compiled = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+            compiled = numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=inline)(
+                function
+            )
         finally:
             vars(numba_config)["CACHE_DIR"] = before
         return cast("Kernel", compiled)

@@ -1,85 +1,42 @@
 """Evaluate a block of parameter sets on candidate tables: trades, their sums and daily R.
 
-Two routes give the same bits: levels that stay where they are find their exit in the records of
-the candidate table, moving stops and trade-through targets walk the fill bars.
+Two routes to an outcome give the same bits: levels that stay where they are find their exit in the
+records of the candidate table, moving stops and orders that fill in parts walk the fill bars.
 """
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import Float, Int
 from detectors.contract import Detector
-from sweep.engine.candidates import (
-    ADVERSE,
-    ADVERSE_END,
-    ATR,
-    AXIS,
-    DECISION,
-    ENTRY,
-    FAVOURABLE,
-    FAVOURABLE_END,
-    LAST,
-    LENGTH,
-    PLACE,
-    ROW,
-    SIDE,
-    SIGNAL_CLOSE,
-    TICKS,
-    CandidateTable,
-    threshold_matrix,
-)
-from sweep.engine.jit import kernel
-from sweep.engine.metrics import account, empty_sums, metrics_of
-from sweep.engine.partial_fills import trade_in_parts
-from sweep.engine.scores import Scoring, score_of, scoring_of
+from sweep.engine.candidates import CandidateTable
+from sweep.engine.metrics import metrics_of
+from sweep.engine.placement import AFTER
+from sweep.engine.scores import scoring_of
+from sweep.engine.set_by_set import TRADE_COLUMNS, Output, run_set_by_set
 from sweep.engine.sets import ParameterSets
-from sweep.engine.settings import Terms
-from sweep.engine.symbol_data import BAR, MINUTE
-from sweep.engine.trade import COOLDOWN, IN_TRADE, TAKEN, Order, Outcome
-from sweep.engine.whole_fills import trade_whole
+from sweep.engine.shared_exits import run_shared
+from sweep.engine.sharing import Shared, split_by_sharing
+from sweep.engine.signals import threshold_matrix
+from sweep.engine.sums import empty_sums
 
 EXITS = (
     "stop_atr",
     "target_atr",
-    "max_hold_bars",
-    "cooldown_bars",
-    "flat_before_close_minutes",
     "breakeven_atr",
     "trail_atr",
+    "max_hold_bars",
+    "flat_before_close_minutes",
+    "cooldown_bars",
 )
+"""Exit parameters in the order of `sweep.engine.trade.Exits`."""
 
-TRADE_COLUMNS = (
-    "set",
-    "candidate",
-    "entry_bar",
-    "exit_bar",
-    "reason",
-    "ambiguous",
-    "stop",
-    "target",
-    "entry_price",
-    "exit_price",
-    "quantity",
-    "r_gross",
-    "r_net",
-    "r_target_first",
-    "score",
-)
 NO_SIGNAL = -2
-
-
-class Output(NamedTuple):
-    """What `_run` adds to: sums, daily series, and records where they are not empty."""
-
-    sums: Float
-    daily: Float
-    daily_trades: NDArray[np.int32]
-    fate: NDArray[np.int8]
-    trades: Float
+CACHED = 512
+"""Candidates of a block of sessions: with their records and bars some 300 KB, a third of an L2."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,154 +83,6 @@ class BlockResult:
     trades: tuple[SymbolTrades, ...] = ()
 
 
-@kernel
-def _signals(
-    shared: Float, varied: Float, order: Int, thresholds: Float, out: NDArray[np.bool_]
-) -> None:
-    """Mark the candidates that pass every threshold of a set."""
-    out[:] = True
-    for k in range(len(shared)):
-        limit = thresholds[order[k]]
-        for i in range(len(out)):
-            out[i] &= shared[k, i] >= limit
-    for k in range(len(varied)):
-        limit = thresholds[order[len(shared) + k]]
-        for i in range(len(out)):
-            out[i] &= varied[k, i] >= limit
-
-
-@kernel
-def _mark(
-    tests: tuple[Float, Float, Int],
-    scoring: Scoring | None,
-    s: int,
-    variant: int,
-    thresholds: Float,
-    passes: NDArray[np.bool_],
-) -> None:
-    """Mark the candidates that are signals of set s."""
-    shared, varied, order = tests
-    _signals(shared, varied[variant], order, thresholds, passes)
-    if scoring is not None:
-        for i in range(len(passes)):
-            if passes[i]:
-                passes[i] = score_of(scoring, variant, s, i) >= thresholds[-1]
-
-
-@kernel
-def _score(varied: Float, scoring: Scoring | None, s: int, variant: int, i: int) -> float:
-    """Return the score that set s gives to candidate i."""
-    if scoring is not None:
-        return score_of(scoring, variant, s, i)
-    return float(varied[variant, -1, i])
-
-
-@kernel
-def _order(row: Float, first_at: Int, exits: Float, bar_minutes: int) -> Order:
-    """Make a candidate's order with the exits of a set (`EXITS`)."""
-    last, decision = int(row[LAST]), int(row[DECISION])
-    flat = int(row[LENGTH]) - int(exits[4])
-    timed = decision + int(exits[2]) * bar_minutes
-    forced, minute, place = last + 1, min(flat, timed), int(row[PLACE])
-    if minute < first_at.shape[1] and first_at[place, minute] >= 0:
-        forced = first_at[place, minute]
-    return Order(
-        row[SIDE],
-        row[SIGNAL_CLOSE],
-        row[ATR],
-        row[TICKS],
-        exits[0],
-        exits[1],
-        exits[5],
-        exits[6],
-        int(row[ENTRY]),
-        last,
-        decision,
-        flat,
-        timed,
-        forced,
-        int(row[ADVERSE]),
-        int(row[ADVERSE_END]),
-        int(row[FAVOURABLE]),
-        int(row[FAVOURABLE_END]),
-    )
-
-
-@kernel
-def _record(trade: Outcome, s: int, i: int, score: float, out: Float) -> None:
-    """Write a trade into a row of `TRADE_COLUMNS`."""
-    places = (s, i, trade.entry, trade.exit, trade.reason, int(trade.ambiguous))
-    for k in range(6):
-        out[k] = places[k]
-    prices = (trade.stop, trade.target, trade.entry_price, trade.exit_price, trade.quantity)
-    for k in range(5):
-        out[6 + k] = prices[k]
-    out[11], out[12], out[13] = trade.gross, trade.net, trade.first
-    out[14] = score
-
-
-@kernel
-def _run(
-    tests: tuple[Float, Float, Int],
-    rows: Float,
-    first_at: Int,
-    adverse: Float,
-    favourable: Float,
-    fills: Float,
-    terms: Terms,
-    in_parts: bool | None,
-    scoring: Scoring | None,
-    thresholds: Float,
-    variant: Int,
-    exits: Float,
-    out: Output,
-) -> int:
-    """Run every set over one symbol's candidates; returns the number of trades recorded.
-
-    `in_parts` is None where orders fill whole, `scoring` where the score is a column: the compiler
-    then leaves the other branch out, which halves the time to compile.
-    """
-    sums, daily, daily_trades, fate, trades = out
-    n = len(rows)
-    passes = np.empty(n, np.bool_)
-    recording = len(fate) > 0
-    count = 0
-    for s in range(len(exits)):
-        _mark(tests, scoring, s, variant[s], thresholds[s], passes)
-        session, busy, free = -1.0, 0.0, 0.0
-        for i in range(n):
-            if not passes[i]:
-                continue
-            if rows[i, AXIS] != session:
-                session, busy, free = rows[i, AXIS], 0.0, 0.0
-            if rows[i, ROW] < free:
-                if recording:
-                    fate[s, i] = IN_TRADE if rows[i, ROW] < busy else COOLDOWN
-                continue
-            asked = _order(rows[i], first_at, exits[s], terms.bar_minutes)
-            if in_parts is None:
-                trade = trade_whole(adverse, favourable, fills, asked, terms)
-            else:
-                trade = trade_in_parts(fills, asked, terms)
-            if recording:
-                fate[s, i] = trade.drop
-            if trade.drop != TAKEN:
-                continue
-            begin, end = int(fills[trade.entry, MINUTE]), int(fills[trade.exit, MINUTE])
-            bars = end // terms.bar_minutes - begin // terms.bar_minutes + 1
-            until = min(end + terms.fill_minutes, int(rows[i, LENGTH]))
-            account(sums[s], trade, bars, until - begin)
-            daily[s, int(session)] += trade.net
-            daily_trades[s, int(session)] += 1
-            busy = fills[trade.exit, BAR]
-            free = busy + exits[s, 3]
-            if recording:
-                score = _score(tests[1], scoring, s, variant[s], i)
-                _record(trade, s, i, score, trades[count])
-                count += 1
-    return count
-
-
 def evaluate_block(
     detector: Detector,
     tables: Sequence[CandidateTable],
@@ -302,41 +111,53 @@ def evaluate_block(
     n, n_sessions = len(sets), tables[0].n_sessions
     thresholds = threshold_matrix(detector, sets)
     exits = np.stack([sets.values[name] for name in EXITS], axis=1)
+    series = (np.zeros((n, n_sessions)), np.zeros((n, n_sessions), np.int32))
     sums = empty_sums(n)
-    daily = np.zeros((n, n_sessions))
-    daily_trades = np.zeros((n, n_sessions), np.int32)
     recorded = []
-    for table in tables:
+    variant, alone, batches = np.empty(0, np.int64), np.arange(n), list[Shared]()
+    for k, table in enumerate(tables):
+        scoring = scoring_of(detector, table.factors, table.scaled, sets)
+        if k == 0 or not np.array_equal(table.variants, tables[k - 1].variants):
+            variant = _variant_index(table, sets)
+            if not trades:
+                alone, batches = split_by_sharing(thresholds, variant, exits, scoring)
         shape = (n, len(table)) if trades else (0, 0)
-        out = Output(
-            sums,
-            daily,
-            daily_trades,
-            np.full(shape, NO_SIGNAL, np.int8),
-            np.zeros((shape[0] * shape[1], len(TRADE_COLUMNS))),
-        )
-        variant = _variant_index(table, sets)
-        count = _run(
+        fate = np.full(shape, NO_SIGNAL, np.int8)
+        records = np.zeros((shape[0] * shape[1], len(TRADE_COLUMNS)))
+        out = Output(sums, *series, fate, records)
+        common = (
             (table.shared, table.varied, table.order),
-            table.rows,
-            table.first_at,
-            table.adverse,
-            table.favourable,
-            table.fills.rows,
+            scoring,
+            table.placed,
             table.terms,
             True if table.terms.participation > 0 or table.terms.impact > 0 else None,
-            scoring_of(detector, table.factors, table.scaled, sets),
-            thresholds,
-            variant,
-            exits,
-            out,
+            session_blocks(table, CACHED),
         )
+        rules = (thresholds, variant, exits)
+        for batch in batches:
+            run_shared(*common, batch, rules, out)
+        count = run_set_by_set(*common, alone, rules, out) if len(alone) else 0
         if trades:
             columns = dict(zip(TRADE_COLUMNS, out.trades[:count].T.copy(), strict=True))
             recorded.append(SymbolTrades(table, variant, columns, out.fate))
     minutes = sum(table.session_minutes for table in tables)
-    metrics = metrics_of(sums, daily, daily_trades, minutes)
-    return BlockResult(metrics, daily, daily_trades, tuple(recorded))
+    metrics = metrics_of(sums, *series, minutes)
+    return BlockResult(metrics, *series, tuple(recorded))
+
+
+def session_blocks(table: CandidateTable, length: int) -> Int:
+    """Cut candidates into blocks of whole sessions, each of at least `length` but the last.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 [blocks + 1], first candidate of each block, and their number.
+    """
+    starts = [0]
+    while starts[-1] < len(table):
+        last = min(starts[-1] + length, len(table)) - 1
+        starts.append(int(table.places[last, AFTER]))
+    return np.array(starts)
 
 
 def _variant_index(table: CandidateTable, sets: ParameterSets) -> Int:

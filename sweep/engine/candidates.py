@@ -14,35 +14,17 @@ from numpy.typing import NDArray
 
 from detectors.bars import MINUTE_NS, Float, Int
 from detectors.contract import Columns, Detector
-from detectors.evaluate import parameters_from, readiness, threshold, turned
+from detectors.evaluate import parameters_from, readiness, turned
 from detectors.features.table import Reason
-from sweep.engine.first_passage import collect_records
+from sweep.engine.first_passage import Records
+from sweep.engine.placement import AXIS, ROW, SIDE, TICKS, Placed, Places, place
 from sweep.engine.scores import factor_values, fixed_values, score_varies, varying_scales
 from sweep.engine.sets import Bounds, ParameterSets, all_parameters
 from sweep.engine.settings import Costs, FillSettings, Terms, terms_of
-from sweep.engine.symbol_data import MINUTE, FillBars, SymbolData
+from sweep.engine.signals import loosest_thresholds, tests_of
+from sweep.engine.symbol_data import FillBars, SymbolData
 
 Variant = tuple[float, ...]
-
-
-(
-    ROW,
-    AXIS,
-    SIDE,
-    SIGNAL_CLOSE,
-    ATR,
-    TICKS,
-    ENTRY,
-    LAST,
-    DECISION,
-    LENGTH,
-    PLACE,
-    ADVERSE,
-    ADVERSE_END,
-    FAVOURABLE,
-    FAVOURABLE_END,
-) = range(15)
-"""Columns of `CandidateTable.rows`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +51,20 @@ class CandidateTable:
     factors, scaled
         float64 [variants, n, factors] and bool [factors], what sets make the score of where it
         differs between them (`sweep.engine.scores`), else [variants, n, 0].
-    rows
-        float64 [n, 16], two cache lines a candidate: signal bar, column of the session axis, side,
-        turned raw close, raw ATR, ticks per price unit, fill bar of the entry (-1: none left in
-        the session), last fill bar of the session, minutes from the open to T and to the close,
-        row of `first_at`, and where its records of adverse and favourable extremes begin and end.
+    prices
+        float64 [n, 8], a cache line a candidate: turned raw close, raw ATR, ticks per price unit,
+        open, fill, fee a share and shares of an entry that fills whole, side.
+    places
+        int32 [n, 16], another: signal bar, column of the session axis, fill bar of the entry (-1:
+        none left in the session) and its minute, last fill bar of the session, minutes from the
+        open to T and to the close, row of `first_at`, first candidate of a later session, and
+        its first records of adverse and of favourable extremes.
     first_at
-        int64 [sessions used, minutes + 1], first fill bar at or after each minute, -1 if none.
+        int32 [sessions used, minutes + 1], first fill bar at or after each minute, -1 if none.
+    at_row
+        int32 [signal bars + 1], first candidate at or after each signal bar.
     adverse, favourable
-        float64 [records, 2], see `sweep.engine.first_passage`.
+        Records of extremes (`sweep.engine.first_passage`).
     fills
         Bars at which orders fill, raw.
     terms
@@ -95,10 +82,12 @@ class CandidateTable:
     varied: Float
     factors: Float
     scaled: NDArray[np.bool_]
-    rows: Float
-    first_at: Int
-    adverse: Float
-    favourable: Float
+    prices: Float
+    places: Places
+    first_at: Places
+    at_row: Places
+    adverse: Records
+    favourable: Records
     fills: FillBars
     terms: Terms
     n_sessions: int
@@ -106,17 +95,40 @@ class CandidateTable:
 
     def __len__(self) -> int:
         """Return the number of candidates."""
-        return len(self.rows)
+        return len(self.prices)
+
+    @property
+    def placed(self) -> Placed:
+        """Return what kernels read of the candidates."""
+        return Placed(
+            self.prices,
+            self.places,
+            self.first_at,
+            self.at_row,
+            self.adverse,
+            self.favourable,
+            self.fills.rows,
+        )
 
     @property
     def row(self) -> Int:
         """Signal bar of each candidate, int64 [n]."""
-        return self.rows[:, ROW].astype(np.int64)
+        return self.places[:, ROW].astype(np.int64)
+
+    @property
+    def session(self) -> Int:
+        """Column of the session axis of each candidate, int64 [n]."""
+        return self.places[:, AXIS].astype(np.int64)
 
     @property
     def side(self) -> NDArray[np.int8]:
         """Side of each candidate, int8 [n]."""
-        return self.rows[:, SIDE].astype(np.int8)
+        return self.prices[:, SIDE].astype(np.int8)
+
+    @property
+    def ticks(self) -> Float:
+        """Ticks per price unit of each candidate, float64 [n]."""
+        return self.prices[:, TICKS]
 
 
 def structural_names(detector: Detector) -> tuple[str, ...]:
@@ -142,35 +154,6 @@ def variants_within(detector: Detector, bounds: Bounds) -> tuple[Variant, ...]:
         for name in structural_names(detector)
     ]
     return tuple(itertools.product(*ranges))
-
-
-def tests_of(detector: Detector) -> tuple[tuple[str, str, str | float], ...]:
-    """Return (column, comparison, limit) of windows, then conditions; the score comes after."""
-    windows = tuple((w.column, w.comparison, w.parameter) for w in detector.windows)
-    return windows + tuple((c.column, c.comparison, c.threshold) for c in detector.conditions)
-
-
-def threshold_matrix(detector: Detector, sets: ParameterSets) -> Float:
-    """Return what each set compares with: float64 [sets, tests + 1], turned to `>=`."""
-    matrix = np.empty((len(sets), len(tests_of(detector)) + 1))
-    for k, (_, comparison, limit) in enumerate(tests_of(detector)):
-        column = sets.values[limit] if isinstance(limit, str) else limit
-        matrix[:, k] = column if comparison == ">=" else -column
-    matrix[:, -1] = sets.values["min_score"]
-    return matrix
-
-
-def _loosest(detector: Detector, bounds: Bounds) -> Float:
-    """Return the loosest threshold of every test and of the score."""
-    limits = [
-        threshold(
-            comparison,
-            limit if isinstance(limit, float | int) else bounds[limit][comparison == "<="],
-            {},
-        )
-        for _, comparison, limit in tests_of(detector)
-    ]
-    return np.array([*limits, bounds["min_score"][0]])
 
 
 def _columns_of(
@@ -203,16 +186,6 @@ def _columns_of(
     return np.stack([*tests, score]), factors, columns
 
 
-def _first_at(fills: FillBars, first: Int, last: Int, length: Int) -> Int:
-    """Return the first fill bar at or after each minute of each session, -1 if none."""
-    table = np.full((len(first), int(length.max(initial=0)) + 1), -1, np.int64)
-    minutes = np.arange(table.shape[1])
-    for k, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-        bar = begin + np.searchsorted(fills.rows[begin : end + 1, MINUTE], minutes)
-        table[k] = np.where(bar <= end, bar, -1)
-    return table
-
-
 def _pick(
     detector: Detector,
     data: SymbolData,
@@ -228,7 +201,7 @@ def _pick(
         Rows int64 [n], turned columns float64 [variants, tests + 1, n], factors float64
         [variants, n, factors], side int8 [n].
     """
-    loosest = _loosest(detector, bounds)[:, np.newaxis]
+    loosest = loosest_thresholds(detector, bounds)[:, np.newaxis]
     wanted = np.zeros(len(data.features), np.bool_)
     for variant in variants:
         wanted |= (_columns_of(detector, data, bounds, variant)[0] >= loosest).all(axis=0)
@@ -243,51 +216,6 @@ def _pick(
         if columns.side is not None:
             side = columns.side[rows]
     return rows, tests, factors, side
-
-
-def _place(
-    data: SymbolData,
-    fill_bars: FillBars,
-    rows: Int,
-    side: NDArray[np.int8],
-    axis: NDArray[np.int32],
-) -> tuple[Float, Int, tuple[Float, Float]]:
-    """Place candidates among the fill bars: `rows`, `first_at`, adverse and favourable records."""
-    bars, sessions = data.features.bars, data.sessions
-    used, place = np.unique(bars.session[rows], return_inverse=True)
-    begin = np.searchsorted(fill_bars.session, used, "left")
-    end = np.searchsorted(fill_bars.session, used, "right") - 1
-    length = (sessions.close_ns[used] - sessions.open_ns[used]) // MINUTE_NS
-    first_at = _first_at(fill_bars, begin, end, length)
-    decision = (bars.end[rows] - sessions.open_ns[bars.session[rows]]) // MINUTE_NS
-    entry = first_at[place, decision] if len(rows) else np.empty(0, np.int64)
-    scale = data.factor[bars.session[rows]]
-    raw_close = data.features["close"][rows] / scale
-    records = [
-        collect_records(fill_bars.rows, entry, end[place], side.astype(np.int64), towards)
-        for towards in (-1, 1)
-    ]
-    columns = {
-        ROW: rows,
-        AXIS: axis[bars.session[rows]],
-        SIDE: side,
-        SIGNAL_CLOSE: side * raw_close,
-        ATR: data.features["atr"][rows] / scale,
-        TICKS: data.ticks(raw_close),
-        ENTRY: entry,
-        LAST: end[place],
-        DECISION: decision,
-        LENGTH: length[place],
-        PLACE: place,
-        ADVERSE: records[0][0][:-1],
-        ADVERSE_END: records[0][0][1:],
-        FAVOURABLE: records[1][0][:-1],
-        FAVOURABLE_END: records[1][0][1:],
-    }
-    matrix = np.zeros((len(rows), 16))
-    for column, values in columns.items():
-        matrix[:, column] = values
-    return matrix, first_at, (records[0][1], records[1][1])
 
 
 def build_candidates(
@@ -325,7 +253,8 @@ def build_candidates(
     varies = (tests.view(np.int64) != tests[:1].view(np.int64)).any(axis=(0, 2))
     varies[-1] = True  # the score has one place, whatever the variants
     fill_bars = data.fill_bars(fills.timeframe)
-    matrix, first_at, records = _place(data, fill_bars, rows, side, axis)
+    terms = terms_of(fills, costs, asset_class=data.asset_class, bar_minutes=data.bar_minutes)
+    prices, places, first_at, records = place(data, fill_bars, terms, rows, side, axis, bounds)
     session_minutes = (sessions.close_ns - sessions.open_ns)[axis >= 0] // MINUTE_NS
     table = CandidateTable(
         symbol=data.symbol,
@@ -337,16 +266,18 @@ def build_candidates(
         varied=np.ascontiguousarray(tests[:, varies]),
         factors=factors,
         scaled=varying_scales(detector, bounds),
-        rows=matrix,
+        prices=prices,
+        places=places,
         first_at=first_at,
+        at_row=np.searchsorted(rows, np.arange(len(bars) + 1)).astype(np.int32),
         adverse=records[0],
         favourable=records[1],
         fills=fill_bars,
-        terms=terms_of(fills, costs, asset_class=data.asset_class, bar_minutes=data.bar_minutes),
+        terms=terms,
         n_sessions=int(axis.max(initial=-1)) + 1,
         session_minutes=int(session_minutes.sum()),
     )
-    for array in (*vars(table).values(), fill_bars.rows):
+    for array in (*vars(table).values(), *table.adverse, *table.favourable, fill_bars.rows):
         if isinstance(array, np.ndarray):
             array.flags.writeable = False  # as workers get them: one compiled kernel serves both
     return table

@@ -10,71 +10,26 @@ from scipy import special, stats
 
 from detectors.bars import Float, Int
 from sweep.engine.jit import kernel
-from sweep.engine.trade import EXIT_REASONS, Outcome
-
-BEST = 5  # trades whose share of the total is shown
-(
+from sweep.engine.sums import (
+    AMBIGUOUS,
+    BARS,
+    GROSS,
+    LOSSES,
+    LOST,
+    MEAN,
+    MINUTES,
+    NOTIONAL,
+    REASONS,
+    SQUARES,
+    TARGET_FIRST,
+    TOP,
     TRADES,
     WINS,
     WON,
-    LOST,
-    MEAN,
-    SQUARES,
-    GROSS,
-    BARS,
-    MINUTES,
-    AMBIGUOUS,
-    TARGET_FIRST,
-    NOTIONAL,
-    LOSSES,
-) = range(13)
-REASONS = 13
-TOP = REASONS + len(EXIT_REASONS)
-SUMS = TOP + BEST
+)
+from sweep.engine.trade import EXIT_REASONS
+
 LEVEL = 0.95
-
-
-@kernel
-def account(sums: Float, trade: Outcome, bars: int, minutes: int) -> None:
-    """Add one trade to the running sums of a set; mean and squares by Welford's recurrence.
-
-    Parameters
-    ----------
-    sums
-        float64 [SUMS], one row of `empty_sums`.
-    trade
-        The trade.
-    bars, minutes
-        Signal buckets and minutes in the trade.
-    """
-    sums[TRADES] += 1.0
-    if trade.net > 0.0:
-        sums[WINS] += 1.0
-        sums[WON] += trade.net
-    elif trade.net < 0.0:
-        sums[LOSSES] += 1.0
-        sums[LOST] -= trade.net
-    step = trade.net - sums[MEAN]
-    sums[MEAN] += step / sums[TRADES]
-    sums[SQUARES] += step * (trade.net - sums[MEAN])
-    sums[GROSS] += trade.gross
-    sums[BARS] += bars
-    sums[MINUTES] += minutes
-    sums[AMBIGUOUS] += trade.ambiguous
-    sums[TARGET_FIRST] += trade.first
-    sums[NOTIONAL] += trade.notional
-    sums[REASONS + trade.reason] += 1.0
-    place = trade.net
-    for k in range(TOP, TOP + BEST):
-        if place > sums[k]:
-            sums[k], place = place, sums[k]
-
-
-def empty_sums(n: int) -> Float:
-    """Return the running sums of n sets without trades, float64 [n, SUMS]."""
-    sums = np.zeros((n, SUMS))
-    sums[:, TOP:] = -np.inf
-    return sums
 
 
 @kernel

@@ -33,6 +33,18 @@ TAKEN = -1
 _ON_TICK = 1e-9  # a raw level this near to a multiple (relative) is that multiple
 
 
+class Exits(NamedTuple):
+    """Exit parameters of a set: distances in ATR (0 when off), bars, minutes."""
+
+    stop_atr: float
+    target_atr: float
+    breakeven: float
+    trail: float
+    hold_bars: int
+    flat_minutes: int
+    cooldown_bars: int
+
+
 class Order(NamedTuple):
     """A signal as the fills see it.
 
@@ -44,36 +56,38 @@ class Order(NamedTuple):
         Turned close and ATR of the signal bar, raw price units.
     ticks
         Ticks per price unit.
-    stop_atr, target_atr, breakeven, trail
-        Exit distances in ATR; the last two are 0 when off.
-    entry, last
-        First fill bar at or after T (-1: none) and last fill bar of the session.
+    opening, entry_price, entry_fee, quantity
+        What an entry that fills whole costs: real open, fill, fee a share, shares.
+    exits
+        Of the set.
+    entry, entry_minute, last
+        First fill bar at or after T (-1: none) and its minute, last fill bar of the session.
     decision, flat, timed
         Minutes from the open to T, to the flat instant and to the time exit.
     forced
         First fill bar at or after the earlier of flat and time exit; past `last` if there is none.
-    adverse, adverse_end, favourable, favourable_end
-        Its records of running extremes (`sweep.engine.first_passage`).
+    adverse, favourable
+        Its first records of running extremes (`sweep.engine.first_passage`).
     """
 
     side: float
     close: float
     atr: float
     ticks: float
-    stop_atr: float
-    target_atr: float
-    breakeven: float
-    trail: float
+    opening: float
+    entry_price: float
+    entry_fee: float
+    quantity: float
+    exits: Exits
     entry: int
+    entry_minute: int
     last: int
     decision: int
     flat: int
     timed: int
     forced: int
     adverse: int
-    adverse_end: int
     favourable: int
-    favourable_end: int
 
 
 class Levels(NamedTuple):
@@ -127,8 +141,8 @@ def floor_tick(level: float, ticks: float) -> float:
 @kernel
 def place_levels(order: Order, base: float, terms: Terms) -> Levels:
     """Round stop and target away from `base`, the turned close or entry fill (6.1)."""
-    stop = floor_tick(base - order.stop_atr * order.atr, order.ticks)
-    target = -floor_tick(-(base + order.target_atr * order.atr), order.ticks)
+    stop = floor_tick(base - order.exits.stop_atr * order.atr, order.ticks)
+    target = -floor_tick(-(base + order.exits.target_atr * order.atr), order.ticks)
     if terms.trade_through:
         return Levels(stop, target, (np.floor(target * order.ticks + 0.5) + 1.0) / order.ticks)
     return Levels(stop, target, target)
@@ -156,7 +170,8 @@ def fill_price(reference: float, direction: float, terms: Terms) -> float:
 def fee_per_share(price: float, sells: bool, quantity: float, terms: Terms) -> float:
     """Fees of one leg in price units a share (F10); sell fees come on top of the minimum."""
     fee = terms.fee * abs(price) + terms.fee_per_share
-    fee = max(fee, terms.fee_min / quantity)
+    if terms.fee_min > 0.0:
+        fee = max(fee, terms.fee_min / quantity)
     if sells:
         fee += terms.sell_fee * abs(price)
     return fee
@@ -202,10 +217,11 @@ def moved_stop(order: Order, stop: float, best: float, entry_price: float) -> fl
 
     `best` is the favourable extreme from the entry bar through the bar before.
     """
-    if order.breakeven > 0.0 and best - entry_price >= order.breakeven * order.atr:
+    breakeven, trail = order.exits.breakeven, order.exits.trail
+    if breakeven > 0.0 and best - entry_price >= breakeven * order.atr:
         stop = max(stop, entry_price)
-    if order.trail > 0.0:
-        stop = max(stop, best - order.trail * order.atr)
+    if trail > 0.0:
+        stop = max(stop, best - trail * order.atr)
     return stop
 
 

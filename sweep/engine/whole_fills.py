@@ -3,16 +3,18 @@
 import numpy as np
 
 from detectors.bars import Float
-from sweep.engine.first_passage import search_exit
+from sweep.engine.first_passage import Records, first_reaching
 from sweep.engine.jit import kernel
 from sweep.engine.settings import Terms
-from sweep.engine.symbol_data import HIGH, LOW, MINUTE, OPEN
+from sweep.engine.symbol_data import CLOSE, HIGH, LOW, MINUTE, OPEN
 from sweep.engine.trade import (
     AFTER_FLAT,
     FLAT,
     HELD,
     NO_FILL,
     SESSION_END,
+    STOP,
+    STOP_GAP,
     TAKEN,
     TARGET,
     TIME,
@@ -22,10 +24,9 @@ from sweep.engine.trade import (
     dropped,
     entry_fault,
     exit_in_bar,
-    exit_reference,
+    fee_per_share,
     fill_price,
     moved_stop,
-    net_result,
     place_levels,
 )
 
@@ -48,8 +49,46 @@ def walk_exit(
 
 
 @kernel
+def search_exit(
+    adverse: Records, favourable: Records, fills: Float, order: Order, levels: Levels
+) -> tuple[int, int, bool, bool]:
+    """Find where levels that stay in place are hit, by the rules of `exit_in_bar`.
+
+    Written without branches where the processor could only guess: which exit comes is a coin toss
+    (measured on random sets: 15 % of the time of a trade).
+
+    Returns
+    -------
+    tuple
+        Fill bar, reason, whether at its open, whether both levels lay inside the bar; the reason
+        is HELD where neither is hit before the forced exit or the session's end.
+    """
+    at_stop = first_reaching(adverse, order.adverse, -levels.stop)
+    at_target = first_reaching(favourable, order.favourable, levels.trigger)
+    bar = min(at_stop, at_target)
+    held = bar >= order.forced
+    bar = order.last if held else bar
+    opening = order.side * fills[bar, OPEN]
+    gap_stop, gap_target = opening <= levels.stop, opening >= levels.trigger
+    reason = STOP if at_stop <= at_target else TARGET
+    reason = TARGET if gap_target else reason
+    reason = STOP_GAP if gap_stop else reason
+    at_open = gap_stop | gap_target
+    both = (at_stop == at_target) & (not at_open) & (not held)
+    return bar, HELD if held else reason, at_open, both
+
+
+@kernel
+def _net(order: Order, exit_price: float, terms: Terms) -> float:
+    """Return `net_result` of legs that fill whole."""
+    fees = order.entry_fee
+    fees += fee_per_share(exit_price, order.side > 0, order.quantity, terms)
+    return order.side * (exit_price - order.entry_price) - fees
+
+
+@kernel
 def trade_whole(
-    adverse: Float, favourable: Float, fills: Float, order: Order, terms: Terms
+    adverse: Records, favourable: Records, fills: Float, order: Order, terms: Terms
 ) -> Outcome:
     """Follow an order from entry to exit.
 
@@ -63,33 +102,34 @@ def trade_whole(
     entry, side = order.entry, order.side
     if entry < 0:
         return dropped(AFTER_FLAT if order.decision >= order.flat else NO_FILL)
-    if fills[entry, MINUTE] >= order.flat:
+    if order.entry_minute >= order.flat:
         return dropped(AFTER_FLAT)
-    opening = fills[entry, OPEN]
-    entry_price = fill_price(opening, side, terms)
+    opening, entry_price = order.opening, order.entry_price
     base = side * entry_price if terms.from_entry else order.close
     levels = place_levels(order, base, terms)
     fault = entry_fault(side * opening, side * entry_price, base, levels, terms)
     if fault != TAKEN:
         return dropped(fault)
     stop = levels.stop
-    if order.breakeven > 0.0 or order.trail > 0.0:
+    if order.exits.breakeven > 0.0 or order.exits.trail > 0.0:
         bar, reason, at_open, both, stop = walk_exit(fills, order, levels, side * entry_price)
     else:
         bar, reason, at_open, both = search_exit(adverse, favourable, fills, order, levels)
-    if reason == HELD and order.forced <= order.last:
-        bar = order.forced
-        reason = FLAT if fills[bar, MINUTE] >= order.flat else TIME
-    elif reason == HELD:
-        reason = SESSION_END
-    now = Levels(stop, levels.target, levels.trigger)
-    reference = exit_reference(fills, bar, side, (reason, at_open), now, terms)
+    held, timed = reason == HELD, order.forced <= order.last
+    bar = order.forced if held & timed else bar
+    forced = FLAT if fills[bar, MINUTE] >= order.flat else TIME
+    forced = forced if timed else SESSION_END
+    reason = forced if held else reason
+    # As `exit_reference`, and without branches as `search_exit`.
+    reference = fills[bar, CLOSE] if reason == SESSION_END else fills[bar, OPEN]
+    level = side * stop if reason == STOP else side * levels.target
+    limit_fill = (reason == TARGET) & (not (at_open & terms.target_at_open))
+    reference = level if (reason == STOP) | limit_fill else reference
     exit_price = reference if reason == TARGET else fill_price(reference, -side, terms)
     limit = side * levels.target
     risk = max(abs(side * entry_price - levels.stop), 1.0 / order.ticks)
-    quantity = terms.notional / abs(opening)
-    both_legs = (quantity, quantity)
-    net = net_result(side, entry_price, exit_price, both_legs, terms) / risk
+    quantity = order.quantity
+    net = _net(order, exit_price, terms) / risk
     return Outcome(
         TAKEN,
         entry,
@@ -103,6 +143,6 @@ def trade_whole(
         quantity,
         side * (reference - opening) / risk,
         net,
-        net_result(side, entry_price, limit, both_legs, terms) / risk if both else net,
+        _net(order, limit, terms) / risk if both else net,
         (abs(opening) + abs(reference)) / risk,
     )

@@ -13,13 +13,12 @@ from detectors.bars import Float, Int
 from detectors.features.regime import NAMES as REGIMES
 from sweep.engine.block import SymbolTrades, evaluate_block
 from sweep.engine.candidates import (
-    DECISION,
-    LENGTH,
     CandidateTable,
     bounds_of,
     build_candidates,
     variants_of,
 )
+from sweep.engine.placement import DECISION, LENGTH
 from sweep.engine.sets import ParameterSets
 from sweep.engine.trade import EXIT_REASONS
 from sweep.search.chosen_sets import FullSets
@@ -136,8 +135,8 @@ def _labels(plan: DetectorPlan, one: SymbolTrades) -> dict[str, NDArray[np.objec
     """Return the group of every trade of one symbol, by dimension."""
     data = next(data for data in plan.symbols if data.symbol == one.table.symbol)
     candidate = one.columns["candidate"].astype(np.int64)
-    rows = one.table.rows[candidate]
-    after, left = rows[:, DECISION], rows[:, LENGTH] - rows[:, DECISION]
+    places = one.table.places[candidate]
+    after, left = places[:, DECISION], places[:, LENGTH] - places[:, DECISION]
     phase = np.where(after <= _HOUR, 0, np.where(left < _HOUR, 2, 1))
     code = data.features["regime"][one.table.row[candidate]]
     known = np.where(np.isnan(code), len(REGIMES), code).astype(np.int64)

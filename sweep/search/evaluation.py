@@ -13,8 +13,9 @@ from detectors.bars import Float
 from detectors.contract import Detector
 from sweep.engine.block import BlockResult, evaluate_block
 from sweep.engine.candidates import CandidateTable
-from sweep.engine.metrics import empty_sums, metrics_of
+from sweep.engine.metrics import metrics_of
 from sweep.engine.sets import ParameterSets
+from sweep.engine.sums import empty_sums
 from sweep.engine.trade_table import trade_columns
 from sweep.search.folds import Fold
 from sweep.search.identity import Keys, set_ids, set_keys

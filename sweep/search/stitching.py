@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from detectors.bars import Float
 from sweep.engine.block import BlockResult
-from sweep.engine.candidates import AXIS, SIDE, TICKS
 from sweep.evidence.validation import WalkForwardEfficiency, walk_forward_efficiency
 from sweep.search.folds import Folds, Positions
 
@@ -78,10 +77,10 @@ def set_series(block: BlockResult) -> SetSeries:
     gross, turnover = np.zeros(n_sessions), np.zeros(n_sessions)
     for recorded in block.trades:
         columns, terms = recorded.columns, recorded.table.terms
-        rows = recorded.table.rows[columns["candidate"].astype(np.int64)]
-        side, session = rows[:, SIDE], rows[:, AXIS].astype(np.int64)
+        table, rows = recorded.table, columns["candidate"].astype(np.int64)
+        side, session = table.side[rows], table.session[rows]
         entry = columns["entry_price"]
-        risk = np.maximum(np.abs(entry - columns["stop"]), 1 / rows[:, TICKS])
+        risk = np.maximum(np.abs(entry - columns["stop"]), 1 / table.ticks[rows])
         opening = (entry - side * terms.half_spread) / (1 + side * terms.slippage)
         closing = opening + side * columns["r_gross"] * risk
         np.add.at(gross, session, columns["r_gross"])

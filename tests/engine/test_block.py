@@ -84,7 +84,7 @@ def test_tables_cannot_be_written_by_a_worker():
     sets = ParameterSets.of(get("breakout_bullish"), LOOSE, 1)
     table = table_of(market_with_signals([5]), sets)
     with pytest.raises(ValueError, match="read-only"):
-        table.rows[0, 0] = 1.0
+        table.prices[0, 0] = 1.0
 
 
 def test_a_look_back_that_the_table_lacks_is_refused():

@@ -6,10 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweep.engine.first_passage import collect_records
+from sweep.engine.first_passage import Records, collect_records
 from sweep.engine.partial_fills import trade_in_parts
 from sweep.engine.settings import Costs, FillSettings, terms_of
-from sweep.engine.trade import DROPS, EXIT_REASONS, TAKEN, Order
+from sweep.engine.trade import (
+    DROPS,
+    EXIT_REASONS,
+    TAKEN,
+    Exits,
+    Order,
+    fee_per_share,
+    fill_price,
+)
 from sweep.engine.whole_fills import trade_whole
 
 PIVOT = 100.0
@@ -50,35 +58,41 @@ def trade(
     """Follow an order whose stop and target lie where a long's would; ATR is 1."""
     rows = rows_of(bars, side, volume)
     turned = close if side > 0 else -(2 * PIVOT - close)
-    forced = min(flat, timed)
-    start, records = [], []
-    for towards in (-1, 1):
-        found = collect_records(
-            rows, np.array([entry]), np.array([len(bars) - 1]), np.array([side]), towards
+    forced = min(flat, timed, len(bars))
+    records = []
+    for towards in (-1.0, 1.0):
+        _, extremes, at = collect_records(
+            rows,
+            np.array([entry], np.int32),
+            np.array([forced]),
+            np.array([side * towards]),
+            np.array([np.inf]),
         )
-        start.append(found[0])
-        records.append(found[1])
+        records.append(Records(extremes, at))
+    terms = terms_of(fills, costs, asset_class="STOCK", bar_minutes=15)
+    opening = rows[entry, 0]
+    price = fill_price(opening, float(side), terms)
+    quantity = costs.notional_usd / opening
     order = Order(
         side=float(side),
         close=turned,
         atr=1.0,
         ticks=100.0,
-        stop_atr=close - stop,
-        target_atr=target - close,
-        breakeven=breakeven,
-        trail=trail,
+        opening=opening,
+        entry_price=price,
+        entry_fee=fee_per_share(price, side < 0, quantity, terms),
+        quantity=quantity,
+        exits=Exits(close - stop, target - close, breakeven, trail, 0, 0, 0),
         entry=entry,
+        entry_minute=entry,
         last=len(bars) - 1,
         decision=max(entry, 0),
         flat=flat,
         timed=timed,
-        forced=min(forced, len(bars)),
+        forced=forced,
         adverse=0,
-        adverse_end=int(start[0][1]),
         favourable=0,
-        favourable_end=int(start[1][1]),
     )
-    terms = terms_of(fills, costs, asset_class="STOCK", bar_minutes=15)
     if fills.participation or fills.impact:
         return trade_in_parts(rows, order, terms)
     whole = trade_whole(records[0], records[1], rows, order, terms)

@@ -7,11 +7,10 @@ import pytest
 from engine.market import Shape, breakout_market
 from engine.test_against_oracle import LOOSE, assert_same_trades, engine_trades, oracle_trades
 
-from detectors import eod_pin, gamma_flip, gamma_squeeze
 from detectors.evaluate import evaluate
 from detectors.features.build import build_features
 from detectors.features.option_settings import OptionSettings
-from detectors.registry import _entry, get
+from detectors.registry import DETECTORS, get
 from sweep.engine.block import evaluate_block
 from sweep.engine.candidates import bounds_of, build_candidates, variants_of
 from sweep.engine.sets import ParameterSets, every_parameter
@@ -22,14 +21,9 @@ from tests.detectors.features.gamma_walk import gamma_walk
 from tests.detectors.features.walks import calendar_sessions, walk
 
 GAMMA = {
-    name: _entry(name, family, side, module)
-    for name, family, side, module in (
-        ("gamma_squeeze_bullish", "gamma_squeeze", 1, gamma_squeeze),
-        ("gamma_squeeze_bearish", "gamma_squeeze", -1, gamma_squeeze),
-        ("gamma_flip_bullish", "gamma_flip", 1, gamma_flip),
-        ("gamma_flip_bearish", "gamma_flip", -1, gamma_flip),
-        ("eod_pin_setup", "eod_pin", 0, eod_pin),
-    )
+    name: detector
+    for name, detector in DETECTORS.items()
+    if detector.family in ("gamma_squeeze", "gamma_flip", "eod_pin")
 }
 COSTS = Costs(slippage_bps=0.5, fee_bps=0.1)
 # Conditions that bite little, so that the score decides.

@@ -3,7 +3,8 @@ import pytest
 from scipy import stats
 
 from detectors.registry import DETECTORS
-from sweep.engine.metrics import empty_sums, metrics_of
+from sweep.engine.metrics import metrics_of
+from sweep.engine.sums import empty_sums
 from sweep.search.objective import (
     DIRECTIONS,
     SERIES_METRICS,

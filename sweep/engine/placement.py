@@ -1,0 +1,209 @@
+"""Candidates among the bars that fill their orders: everything about an entry that no set changes.
+
+Two arrays, a cache line a candidate each: kernels read both for every trade.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.bars import MINUTE_NS, Float, Int
+from sweep.engine.first_passage import Records, collect_records
+from sweep.engine.jit import kernel
+from sweep.engine.sets import Bounds
+from sweep.engine.settings import Terms
+from sweep.engine.symbol_data import MINUTE, OPEN, FillBars, SymbolData
+from sweep.engine.trade import Exits, Order, fee_per_share, fill_price, place_levels
+
+Places = NDArray[np.int32]
+
+CLOSE, ATR, TICKS, OPENING, ENTRY_PRICE, ENTRY_FEE, QUANTITY, SIDE = range(8)
+"""Columns of `CandidateTable.prices`."""
+
+(
+    ROW,
+    AXIS,
+    ENTRY,
+    ENTRY_MINUTE,
+    LAST,
+    DECISION,
+    LENGTH,
+    PLACE,
+    AFTER,
+    ADVERSE,
+    FAVOURABLE,
+) = range(11)
+"""Columns of `CandidateTable.places`."""
+
+
+class Placed(NamedTuple):
+    """Candidates of a table as kernels read them; see `CandidateTable`, `fills` is its rows."""
+
+    prices: Float
+    places: Places
+    first_at: Places
+    at_row: Places
+    adverse: Records
+    favourable: Records
+    fills: Float
+
+
+@kernel
+def widened(place: np.int32) -> int:
+    """Return a place as the 64 bits that kernels count in; `int` alone keeps 32 when compiled."""
+    return int(place) + 0
+
+
+@kernel
+def order_of(
+    prices: Float, places: Places, first_at: Places, exits: Exits, bar_minutes: int
+) -> Order:
+    """Make the order of a candidate, given its row of prices and of places, with a set's exits."""
+    decision, last = widened(places[DECISION]), widened(places[LAST])
+    flat = widened(places[LENGTH]) - exits.flat_minutes
+    timed = decision + exits.hold_bars * bar_minutes
+    forced, minute = last + 1, min(flat, timed)
+    if minute < first_at.shape[1]:
+        bar = widened(first_at[places[PLACE], minute])
+        if bar >= 0:
+            forced = bar
+    return Order(
+        prices[SIDE],
+        prices[CLOSE],
+        prices[ATR],
+        prices[TICKS],
+        prices[OPENING],
+        prices[ENTRY_PRICE],
+        prices[ENTRY_FEE],
+        prices[QUANTITY],
+        exits,
+        widened(places[ENTRY]),
+        widened(places[ENTRY_MINUTE]),
+        last,
+        decision,
+        flat,
+        timed,
+        forced,
+        widened(places[ADVERSE]),
+        widened(places[FAVOURABLE]),
+    )
+
+
+@kernel
+def _enter(fills: Float, terms: Terms, prices: Float, places: Places) -> None:
+    """Fill in what an entry that fills whole costs; NaN where there is no bar to enter at."""
+    for i in range(len(prices)):
+        bar, side = places[i, ENTRY], prices[i, SIDE]
+        if bar < 0:
+            prices[i, OPENING : QUANTITY + 1] = np.nan
+            continue
+        places[i, ENTRY_MINUTE] = int(fills[bar, MINUTE])
+        opening = fills[bar, OPEN]
+        price = fill_price(opening, side, terms)
+        quantity = terms.notional / abs(opening)
+        prices[i, OPENING], prices[i, ENTRY_PRICE], prices[i, QUANTITY] = opening, price, quantity
+        prices[i, ENTRY_FEE] = fee_per_share(price, side < 0, quantity, terms)
+
+
+@kernel
+def _reach(
+    prices: Float, places: Places, first_at: Places, exits: Exits, terms: Terms
+) -> tuple[Int, Float, Float]:
+    """Say how far exits of any set reach: first bar past them, adverse and favourable level."""
+    n = len(prices)
+    until, adverse, favourable = np.empty(n, np.int64), np.empty(n), np.empty(n)
+    for i in range(n):
+        order = order_of(prices[i], places[i], first_at, exits, terms.bar_minutes)
+        base = order.side * order.entry_price if terms.from_entry else order.close
+        levels = place_levels(order, base, terms)
+        until[i] = order.forced
+        adverse[i], favourable[i] = -levels.stop, levels.trigger
+    return until, adverse, favourable
+
+
+def widest_exits(bounds: Bounds) -> Exits:
+    """Return the widest exits inside the bounds: what no set's exit lies beyond."""
+    return Exits(
+        stop_atr=bounds["stop_atr"][1],
+        target_atr=bounds["target_atr"][1],
+        breakeven=0.0,
+        trail=0.0,
+        hold_bars=int(bounds["max_hold_bars"][1]),
+        flat_minutes=int(bounds["flat_before_close_minutes"][0]),
+        cooldown_bars=0,
+    )
+
+
+def first_at_minute(fills: FillBars, first: Int, last: Int, length: Int) -> Places:
+    """Return the first fill bar at or after each minute of each session, -1 if none."""
+    table = np.full((len(first), int(length.max(initial=0)) + 1), -1, np.int32)
+    minutes = np.arange(table.shape[1])
+    for k, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        bar = begin + np.searchsorted(fills.rows[begin : end + 1, MINUTE], minutes)
+        table[k] = np.where(bar <= end, bar, -1)
+    return table
+
+
+def place(
+    data: SymbolData,
+    fills: FillBars,
+    terms: Terms,
+    rows: Int,
+    side: NDArray[np.int8],
+    axis: NDArray[np.int32],
+    bounds: Bounds,
+) -> tuple[Float, Places, Places, tuple[Records, Records]]:
+    """Place candidates among the fill bars.
+
+    Parameters
+    ----------
+    data, fills, terms
+        Symbol, its fill bars, settings and costs.
+    rows, side
+        Signal bar int64 [n] and side int8 [n] of each candidate.
+    axis
+        int32 [sessions], column of the session axis.
+    bounds
+        Of the sets: their widest exits bound the records.
+
+    Returns
+    -------
+    tuple
+        `prices`, `places`, `first_at`, and adverse and favourable records.
+    """
+    bars, sessions = data.features.bars, data.sessions
+    session = bars.session[rows]
+    used, place = np.unique(session, return_inverse=True)
+    begin = np.searchsorted(fills.session, used, "left")
+    end = np.searchsorted(fills.session, used, "right") - 1
+    length = (sessions.close_ns[used] - sessions.open_ns[used]) // MINUTE_NS
+    first_at = first_at_minute(fills, begin, end, length)
+    decision = (bars.end[rows] - sessions.open_ns[session]) // MINUTE_NS
+    scale = data.factor[session]
+    raw_close = data.features["close"][rows] / scale
+    prices = np.zeros((len(rows), 8))
+    prices[:, SIDE], prices[:, CLOSE] = side, side * raw_close
+    prices[:, ATR], prices[:, TICKS] = data.features["atr"][rows] / scale, data.ticks(raw_close)
+    places = np.zeros((len(rows), 16), np.int32)
+    for column, values in {
+        ROW: rows,
+        AXIS: axis[session],
+        ENTRY: first_at[place, decision],
+        LAST: end[place],
+        DECISION: decision,
+        LENGTH: length[place],
+        PLACE: place,
+        AFTER: np.searchsorted(session, session, "right"),
+    }.items():
+        places[:, column] = values
+    _enter(fills.rows, terms, prices, places)
+    until, *levels = _reach(prices, places, first_at, widest_exits(bounds), terms)
+    found = []
+    for towards, level, column in zip((-1, 1), levels, (ADVERSE, FAVOURABLE), strict=True):
+        start, extremes, at = collect_records(
+            fills.rows, places[:, ENTRY], until, prices[:, SIDE] * towards, level
+        )
+        places[:, column] = start
+        found.append(Records(extremes, at))
+    return prices, places, first_at, (found[0], found[1])
