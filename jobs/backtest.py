@@ -28,6 +28,7 @@ def _run(config: dict[str, Any]) -> int:
     from jobs import settings  # noqa: PLC0415 - slow
     from sweep.backtest.run import run_backtest  # noqa: PLC0415 - slow
     from sweep.report.console import show_backtest  # noqa: PLC0415 - slow
+    from sweep.report.funnels import show_funnels  # noqa: PLC0415 - slow
     from sweep.report.progress import Reporter  # noqa: PLC0415 - slow
 
     with Reporter() as reporter:
@@ -35,6 +36,7 @@ def _run(config: dict[str, Any]) -> int:
     for note in report.notes:
         _log.info(note)
     results = [dataclasses.asdict(result) for result in report.results]
+    show_funnels(results)
     show_backtest(report.first, report.last, results)
     _log.info("results in %s", report.folder)
     _log.info(next_step("backtest", config))

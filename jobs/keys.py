@@ -56,6 +56,7 @@ RULES: dict[str, Rule] = {
     "asset_class_override": Choice(("INDEX", "ETF", "STOCK"), nullable=True),
     "storage.root": Text("a folder, or s3://bucket/prefix"),
     "storage.endpoint": Text("the URL of an S3 server", nullable=True),
+    "features.flow_path": Text("a Parquet file of order flow", nullable=True),
     "storage.region": Text("the region of the bucket", nullable=True),
     "store.kind": Choice(("sqlite", "postgres")),
     "store.mirror_bars": Flag(),
@@ -138,7 +139,7 @@ def rule_of(name: str, config: Mapping[str, Any]) -> Rule | None:
     head, _, rest = name.partition(".")
     if head == "params":
         return parameter_rule(rest)
-    if head == "features":
+    if head == "features" and name not in RULES:
         return _feature_rule(rest)
     if head == "options":
         return _option_rule(rest)

@@ -79,7 +79,7 @@ def signal_minutes(config: Config) -> int | None:
 
 def features(config: Config) -> FeatureSettings:
     """Return the settings of the features."""
-    values = dict(config["features"])
+    values = {name: v for name, v in config["features"].items() if name != "flow_path"}
     values |= {"ema_bars": tuple(values["ema_bars"]), "options": options(config)}
     return FeatureSettings(**values)
 
@@ -166,6 +166,7 @@ def run(config: Config) -> dict[str, Any]:
         "last": last,
         "signal_minutes": signal_minutes(config),
         "features": features(config),
+        "flow_path": config["features"]["flow_path"],
         "fills": fills(config),
         "costs": costs(config),
         "parameters": {name: dict(values) for name, values in config["params"].items()},

@@ -18,7 +18,8 @@ from sweep.engine.candidates import bounds_of
 from sweep.engine.evaluability import evaluable_sessions as sessions_of
 from sweep.engine.evaluability import session_axis
 from sweep.engine.sets import ParameterSets, every_parameter
-from sweep.engine.single_set import SingleResult, evaluate_single
+from sweep.engine.single_set import SingleResult, evaluate_single, totals
+from sweep.engine.symbol_data import volume_proxies
 from sweep.engine.trade_table import trade_columns
 from sweep.ingest.load import Market, load_market
 from sweep.market.calendar import as_dates
@@ -64,6 +65,7 @@ def run_backtest(spec: BacktestSpec, on_progress: OnProgress | None = None) -> B
         last=spec.last,
         bar_minutes=lengths,
         settings=spec.features,
+        flow_path=spec.flow_path,
     )
     outcomes: dict[str, tuple[DetectorResult, SingleResult | None]] = {}
     for done, detector in enumerate(detectors):
@@ -123,12 +125,22 @@ def _evaluate(
     )
     reason = ", ".join(f"{symbol}: {why}" for symbol, why in single.unjudged.items())
     symbols = tuple(data.symbol for data in own if data.symbol not in single.unjudged)
+    judged = DetectorResult(
+        detector.name,
+        "not_evaluable",
+        reason,
+        volume_proxies=volume_proxies(own),
+        funnel=totals(single.funnel),
+    )
     if not symbols:
-        return DetectorResult(detector.name, "not_evaluable", reason), single
+        return judged, single
     metrics = {name: column[0].item() for name, column in single.block.metrics.items()}
     status: Status = "traded" if metrics["trades"] else "no_signal"
     sessions = int(axis.max(initial=-1)) + 1
-    return DetectorResult(detector.name, status, reason, symbols, sessions, metrics), single
+    result = dataclasses.replace(
+        judged, status=status, symbols=symbols, sessions=sessions, metrics=metrics
+    )
+    return result, single
 
 
 def _new_folder(storage_root: Place) -> Results:
@@ -177,6 +189,7 @@ def _write_summary(
             "reason": result.reason,
             "symbols": list(result.symbols),
             "sessions": result.sessions,
+            "volume_proxies": dict(result.volume_proxies),
             **{name: _finite(value) for name, value in result.metrics.items()},
         }
         for result in results
@@ -197,8 +210,14 @@ def _write_summary(
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="")
     writer.writeheader()
-    writer.writerows({**row, "symbols": " ".join(row["symbols"])} for row in rows)
+    writer.writerows({**row, **_as_text(row)} for row in rows)
     folder.write_text(BACKTEST_CSV, text.getvalue())
+
+
+def _as_text(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cells of a row that are no single value."""
+    proxies = (f"{symbol}:{proxy}" for symbol, proxy in row["volume_proxies"].items())
+    return {"symbols": " ".join(row["symbols"]), "volume_proxies": " ".join(proxies)}
 
 
 def _finite(value: float) -> float | None:

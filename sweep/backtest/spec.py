@@ -32,6 +32,10 @@ class DetectorResult:
         Those that were evaluated.
     sessions
         Evaluable sessions.
+    volume_proxies
+        symbol -> symbol whose volume stands in for its own.
+    funnel
+        (line, name, reason, bars) over all symbols and sessions (`sweep.engine.single_set`).
     metrics
         name -> value (`sweep.engine.metrics`), counts as int; empty unless evaluated.
     """
@@ -41,6 +45,8 @@ class DetectorResult:
     reason: str = ""
     symbols: tuple[str, ...] = ()
     sessions: int = 0
+    volume_proxies: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    funnel: tuple[tuple[str, str, str, int], ...] = ()
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 

@@ -1,7 +1,7 @@
 """One parameter set in full: metrics, every trade and the funnel down to the last lost signal."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,15 @@ def evaluate_single(
             for session, count in _counted(sessions[recorded.fate[0] == code]):
                 lines.append(FunnelLine(data.symbol, session, line, "", "", count))
     return SingleResult(block, tuple(lines), unjudged)
+
+
+def totals(lines: Iterable[FunnelLine]) -> tuple[tuple[str, str, str, int], ...]:
+    """Add a funnel up over symbols and sessions: (line, name, reason, bars), in its own order."""
+    found: dict[tuple[str, str, str], int] = {}
+    for one in lines:
+        key = (one.line, one.name, one.reason)
+        found[key] = found.get(key, 0) + one.bars
+    return tuple((*key, bars) for key, bars in found.items())
 
 
 def foreign_reason(detector: Detector, data: SymbolData) -> str:

@@ -1,6 +1,7 @@
 """What the engine reads of one symbol: features on signal bars, and bars that fill orders."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,12 @@ class SymbolData:
     bar_minutes: int
     ticks_per_unit: int = 100
 
+    @property
+    def volume_proxy(self) -> str | None:
+        """Return the symbol whose volume stands in for its own, None for none."""
+        source = self.features.source.get("rel_volume", "own")
+        return source.removeprefix("proxy:") if source.startswith("proxy:") else None
+
     def fill_bars(self, timeframe: str) -> FillBars:
         """Return minutes (`1m`) or the signal bars (`signal`) as fill bars."""
         bars = self.features.bars
@@ -92,3 +99,8 @@ class SymbolData:
         if self.asset_class == "INDEX":
             return np.full(len(price), float(self.ticks_per_unit))
         return np.where(np.abs(price) < 1.0, float(SUB_DOLLAR_TICKS), float(self.ticks_per_unit))
+
+
+def volume_proxies(symbols: Iterable[SymbolData]) -> dict[str, str]:
+    """Return symbol -> the symbol whose volume stands in for its own, of those that have one."""
+    return {data.symbol: data.volume_proxy for data in symbols if data.volume_proxy is not None}

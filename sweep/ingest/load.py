@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from detectors.bars import MinuteBars, Sessions
 from detectors.features.build import build_features
+from detectors.features.flow import Flow
 from detectors.features.settings import FeatureSettings
 from sweep.engine.symbol_data import SymbolData
+from sweep.ingest.flow import read_flow
 from sweep.ingest.gamma.load import load_gamma
 from sweep.ingest.holes import fill_holes, has_records, unrecorded
 from sweep.ingest.rest import RestSettings
@@ -66,6 +68,7 @@ def load_market(
     splits: Iterable[Split] | None = None,
     asked: tuple[dt.date | None, dt.date | None] | None = None,
     rest: RestSettings | None = None,
+    flow_path: str | None = None,
 ) -> Market:
     """Load minutes from the bar store, fill what it lacks, and compute features.
 
@@ -91,6 +94,8 @@ def load_market(
         The dates that the user gave, where `first` and `last` follow from the store.
     rest
         How REST is asked for holes, the defaults without.
+    flow_path
+        Parquet file of order flow, None for none.
 
     Returns
     -------
@@ -133,12 +138,13 @@ def load_market(
             notes.append(
                 f"{symbol.name}: {len(missing)} sessions without bars ({_listed(missing)})"
             )
+        flow = None if flow_path is None else read_flow(flow_path, symbol.name)
         for length in bar_minutes:
             proxy = (
                 None if symbol.proxy is None else _minutes(lake, symbol.proxy, sessions, stored)
             )
             data[symbol.name, length] = _symbol_data(
-                lake, symbol, minutes, proxy, sessions, length, settings, splits
+                lake, symbol, minutes, proxy, sessions, length, settings, splits, flow
             )
     if absent:
         raise ValueError("; ".join([_absent(lake, absent, first, last), *tried]))
@@ -178,6 +184,7 @@ def _symbol_data(
     bar_minutes: int,
     settings: FeatureSettings | None,
     splits: Sequence[Split],
+    flow: Flow | None,
 ) -> SymbolData:
     settings = settings or FeatureSettings()
     own = [split for split in splits if split.symbol == symbol.name]
@@ -194,6 +201,7 @@ def _symbol_data(
         proxy=proxy if proxy is not None and len(proxy) else None,
         proxy_symbol=symbol.proxy,
         split_sessions=np.isin(sessions.date, days),
+        flow=flow,
         gamma=load_gamma(lake.root, symbol.name, sessions, settings.options, factor),
         settings=settings,
     )

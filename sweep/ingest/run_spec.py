@@ -52,6 +52,8 @@ class RunSpec:
         Length of a signal bar, None = each detector's own.
     features, fills, costs
         Settings of features and fills; costs by asset class.
+    flow_path
+        Parquet file of order flow (`sweep.ingest.flow`), None for none.
     parameters
         detector -> parameter -> configured value, exits included; absent ones are defaults.
     asset_class_override
@@ -67,6 +69,7 @@ class RunSpec:
     last: dt.date | None = None
     signal_minutes: int | None = None
     features: FeatureSettings = dataclasses.field(default_factory=FeatureSettings)
+    flow_path: str | None = None
     fills: FillSettings = dataclasses.field(default_factory=FillSettings)
     costs: Mapping[str, Costs] = dataclasses.field(default_factory=lambda: dict(DEFAULT_COSTS))
     parameters: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)

@@ -109,12 +109,20 @@ def show_backtest(first: dt.date, last: dt.date, results: Sequence[Row]) -> None
             total = number(found["total_r"], 1)
             table.add_row(row["detector"], f"{found['trades']:,.0f}", *judged(found), total)
     out.print(table)
+    for text, names in _reasons(results).items():
+        out.print(f"{', '.join(names)}: {text}", soft_wrap=True)
+    for line in summary_lines(results):
+        out.print(line, soft_wrap=True)
+
+
+def _reasons(results: Sequence[Row]) -> dict[str, list[str]]:
+    """Return why detectors could not be judged -> their names: many share a reason."""
+    found: dict[str, list[str]] = {}
     for row in results:
         if row["reason"]:
             on = "" if row["status"] == "not_evaluable" else "in part "
-            out.print(f"{row['detector']}: {on}not evaluable: {row['reason']}", soft_wrap=True)
-    for line in summary_lines(results):
-        out.print(line, soft_wrap=True)
+            found.setdefault(f"{on}not evaluable: {row['reason']}", []).append(row["detector"])
+    return found
 
 
 def summary_lines(results: Sequence[Row]) -> list[str]:

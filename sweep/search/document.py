@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from sweep.engine.symbol_data import volume_proxies
 from sweep.search.chosen_sets import FullSets, configured_values, set_id_of
 from sweep.search.identity import canonical, set_ids
 from sweep.search.merge import Merged
@@ -105,6 +106,7 @@ def _about(
         "revision": one.detector.revision,
         "reason": one.reason,
         "symbols": [data.symbol for data in one.symbols],
+        "volume_proxies": volume_proxies(one.symbols),
         "unjudged": unjudged,
         "axis": one.columns.tolist(),
         "folds": [

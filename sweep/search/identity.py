@@ -8,13 +8,14 @@ import datetime as dt
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import Float, MinuteBars, Sessions
 from detectors.contract import Detector
+from detectors.features.table import FeatureTable
 from sweep.engine.sets import ParameterSets
 
 Keys = NDArray[np.uint64]
@@ -125,6 +126,23 @@ def block_name(detector: str, keys: Keys) -> str:
     """Return the file name of a block: its detector and the hash of its set keys, any order."""
     digest = hashlib.blake2b(np.sort(keys).astype(">u8").tobytes(), digest_size=12)
     return f"{detector}-{digest.hexdigest()}.parquet"
+
+
+def feature_digests(
+    features: FeatureTable, names: Sequence[str], sessions: Sessions
+) -> dict[str, str]:
+    """Return date -> digest of some features, of each session in which any of them is known.
+
+    For what features are made of besides bars: options and order flow.
+    """
+    columns = np.stack([features[name] for name in names])
+    known = ~np.isnan(columns).all(axis=0)
+    digests = {}
+    for k in np.unique(features.bars.session[known]).tolist():
+        part = np.ascontiguousarray(columns[:, features.bars.session == k], "<f8")
+        digest = hashlib.blake2b(part.tobytes(), digest_size=8)
+        digests[str(sessions.date[k])] = digest.hexdigest()
+    return digests
 
 
 def session_digests(minutes: MinuteBars, sessions: Sessions, factor: Float) -> dict[str, str]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.contract import Detector, faults_of
+from detectors.features.gamma import FEATURES as OPTION_FEATURES
 from detectors.registry import get
 from sweep.engine.candidates import Variant, variants_within
 from sweep.engine.evaluability import evaluable_sessions, session_axis
@@ -20,7 +21,13 @@ from sweep.ingest.load import Market, load_market, stored_range
 from sweep.market.calendar import as_dates, session_index, session_table
 from sweep.market.symbols import file_name, lookup
 from sweep.search.folds import NO_FOLDS, Folds, holdout_sessions, make_folds
-from sweep.search.identity import digest_of, session_digests, settings_hash, sweep_id
+from sweep.search.identity import (
+    digest_of,
+    feature_digests,
+    session_digests,
+    settings_hash,
+    sweep_id,
+)
 from sweep.search.objective import objective_faults
 from sweep.search.searchers import setting_faults
 from sweep.search.space_faults import space_faults
@@ -170,6 +177,7 @@ def make_plan(spec: SweepSpec) -> SweepPlan:
         last=last,
         bar_minutes=sorted({spec.minutes_of(detector) for detector in detectors}),
         settings=spec.features,
+        flow_path=spec.flow_path,
         asked=(spec.first, spec.last),
     )
     spaces = read_spaces(detectors, spec.space)
@@ -313,19 +321,31 @@ def _judgement_notes(plans: list[DetectorPlan]) -> list[str]:
     return [f"{p.detector.name}: not evaluable: {p.reason}" for p in plans if p.reason]
 
 
+BESIDE_BARS = ("flow_signed", *OPTION_FEATURES)
+"""Features that are not made of bars alone."""
+
+
 def read_fingerprint(spec: SweepSpec, market: Market) -> dict[str, dict[str, str]]:
-    """Read the bars again and digest every symbol-session that features are made of."""
+    """Read the bars again and digest every symbol-session that features are made of.
+
+    What they read of options and order flow is digested as loaded, where there is any.
+    """
     lake = Lake(spec.storage_root)
     names = {data.symbol for data in market.data.values()}
     proxies = {proxy for name in names if (proxy := lookup(name).proxy) is not None}
     factors = {data.symbol: data.factor for data in market.data.values()}
     flat = np.ones(len(market.sessions))
-    return {
+    bars = {
         name: session_digests(
             lake.minute_bars(name, market.sessions), market.sessions, factors.get(name, flat)
         )
         for name in sorted(names | proxies)
     }
+    for key in sorted(market.data):
+        name, features = key[0], market.data[key].features
+        for day, digest in feature_digests(features, BESIDE_BARS, market.sessions).items():
+            bars[name][day] = digest_of([bars[name].get(day), digest])[:16]
+    return bars
 
 
 def _identity(

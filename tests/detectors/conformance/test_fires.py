@@ -20,6 +20,11 @@ def test_it_fires_on_the_sample_market(detector, sample, sample_data):
     assert half_day_signals >= 3 or not detector.windows
 
 
+def test_indices_name_the_proxy_of_their_volume(sample):
+    told = {name: data.volume_proxy for (name, _), data in sample.data.items()}
+    assert told == {"SPX": "SPY", "NDX": "QQQ", "SPY": None, "QQQ": None, "AAPL": None}
+
+
 def test_it_fires_on_a_long_walk(detector):
     assert np.count_nonzero(evaluate(detector, year_table(detector)).signal) >= 3
 
