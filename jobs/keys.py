@@ -52,6 +52,7 @@ RULES: dict[str, Rule] = {
     "refresh_s": Number(0, 86_400, "seconds", open_low=True),
     "lease_s": Number(1, 86_400, "seconds"),
     "sweep": Sweeps(),
+    "promotions": Flag(),
     "action": Choice(("upgrade",)),
     "asset_class_override": Choice(("INDEX", "ETF", "STOCK"), nullable=True),
     "storage.root": Text("a folder, or s3://bucket/prefix"),

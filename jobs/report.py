@@ -25,11 +25,16 @@ def _application(config: DictConfig) -> None:
 def _run(config: dict[str, Any]) -> int:
     from jobs import settings  # noqa: PLC0415 - slow
     from sweep.report.page.compare import write_comparison  # noqa: PLC0415 - slow
+    from sweep.report.page.promotions import write_promotions  # noqa: PLC0415 - slow
     from sweep.report.page.source import sweep_folders  # noqa: PLC0415 - slow
     from sweep.report.page.write import write_report  # noqa: PLC0415 - slow
 
-    folders = sweep_folders(settings.storage_root(config), config["sweep"])
-    made = write_report(folders[0]) if len(folders) == 1 else write_comparison(folders)
+    root = settings.storage_root(config)
+    if config["promotions"]:
+        made = write_promotions(root)
+    else:
+        folders = sweep_folders(root, config["sweep"])
+        made = write_report(folders[0]) if len(folders) == 1 else write_comparison(folders)
     _log.info("%s", made)
     _log.info("open it in a browser; it needs no network")
     return DONE

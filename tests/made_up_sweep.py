@@ -111,6 +111,55 @@ def make_sweep(root, detectors, *, sets=40, symbols=("SPY",), config=None, name=
     return folder
 
 
+def write_promotion(root, detector="breakout_bullish"):
+    """Write the record of a promotion by force that was taken back, as jobs.promote does."""
+    (root / "promotions").mkdir(parents=True)
+    old = dict(CONFIGURED)
+    new = {**old, "stop_atr": 2.0, "volume_surge_min": 1.25}
+    same = {"sweep_id": SWEEP, "set_id": "p1", "forced": False, "reason": None}
+    promoted = {
+        **same,
+        "action": "promote",
+        "promotion_id": "u1",
+        "at": "2026-01-02T10:00:00+00:00",
+        "forced": True,
+        "reason": "because <b>I</b> say so",
+        "old": old,
+        "new": new,
+        "replaces": None,
+        "data": {"symbols": ["SPY"], "first": "2024-01-02", "last": "2024-03-12"},
+        "evidence": {"verdict": "not_proven", "summary": "Not proven.", "pbo": 0.4},
+        "holdout": {
+            "first": "2024-03-13",
+            "last": "2024-03-29",
+            "sessions": 12,
+            "mean_r_new": 0.25,
+            "mean_r_old": -0.125,
+            "trades_new": 20.0,
+            "trades_old": 22.0,
+            "sets_seen": 2,
+        },
+    }
+    undone = {
+        **same,
+        "action": "undo",
+        "promotion_id": "u2",
+        "at": "2026-01-03T10:00:00+00:00",
+        "old": new,
+        "new": None,
+        "replaces": "u1",
+    }
+    record = {
+        "detector": detector,
+        "revision": 1,
+        "promotion_id": None,
+        "forced_ever": True,
+        "parameters": None,
+        "history": [promoted, undone],
+    }
+    (root / "promotions" / f"{detector}.yaml").write_text(json.dumps(record))  # JSON is YAML
+
+
 def parameter_rows(detector, n, rng):
     columns = {
         "volume_surge_min": rng.uniform(1, 3, n),

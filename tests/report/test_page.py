@@ -4,10 +4,13 @@ import json
 import re
 from html.parser import HTMLParser
 
+import pyarrow as pa
 import pytest
-from made_up_sweep import SWEEP, make_sweep
+from made_up_sweep import SWEEP, make_sweep, write_promotion
 
 from sweep.report.page.markup import h
+from sweep.report.page.pareto import pareto
+from sweep.report.page.promotions import write_promotions
 from sweep.report.page.scales import Scale, nice_ticks, percent, plain, signed
 from sweep.report.page.source import sweep_folders
 from sweep.report.page.write import ensure_report, write_report
@@ -127,6 +130,35 @@ def test_an_unknown_sweep_is_named_with_those_that_are_there(sweep):
         sweep_folders(root, ["s00", SWEEP])
     with pytest.raises(ValueError, match=r"run one first: python -m jobs\.sweep"):
         sweep_folders(root / "empty", None)
+
+
+def test_a_promotion_is_shown_before_and_after_with_its_reason(tmp_path):
+    with pytest.raises(ValueError, match="nothing was promoted"):
+        write_promotions(tmp_path)
+    write_promotion(tmp_path)
+    text = write_promotions(tmp_path).read_text(encoding="utf-8")
+    words = " ".join(" ".join(Elements(text).words).split())
+    assert "0 of 1 detectors run on promoted parameters" in words
+    assert "Forced, because: because <b>I</b> say so" in words
+    assert "Net R a day \N{MINUS SIGN}0.125 +0.250" in words
+    assert "stop_atr 1 2 +100 %" in words
+    assert "min_score 60 60 same" in words
+    assert words.index("Taken back") < words.index("Promoted 2026-01-02")
+
+
+def test_several_objectives_show_their_front():
+    table = pa.table(
+        {
+            "set_id": ["a", "b", "c", "d"],
+            "expectancy_r": [0.3, 0.2, 0.1, 0.1],
+            "max_drawdown_r": [9.0, 5.0, 2.0, 8.0],
+            "pareto": [True, True, True, False],
+        }
+    )
+    shown = pareto(table, ["expectancy_r", "-max_drawdown_r"], "b")
+    assert "3 sets are beaten by none in all objectives at once." in shown
+    assert shown.count("front-dot") == 3
+    assert pareto(table, ["expectancy_r"], "b") is None
 
 
 def test_markup_escapes_children_and_attributes():

@@ -4,8 +4,10 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from made_up_sweep import make_sweep
+from made_up_sweep import make_sweep, write_promotion
 
+from sweep.report.page.compare import write_comparison
+from sweep.report.page.promotions import write_promotions
 from sweep.report.page.write import write_report
 
 DETECTORS = {
@@ -64,6 +66,24 @@ def test_it_is_accessible_and_fits_the_screen(visit, screen, scheme):
     found = Axe().run(page).response["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]][:2]) for one in found] == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_comparison_and_promotions_are_accessible(browser, tmp_path):
+    folders = [
+        make_sweep(tmp_path, DETECTORS),
+        make_sweep(tmp_path, DETECTORS, name="sfedcba987654"),
+    ]
+    write_promotion(tmp_path)
+    context = browser.new_context()  # axe wants a page of a context of its own
+    page = context.new_page()
+    wrong = []
+    page.on("console", lambda message: wrong.append(message.text))
+    for made in (write_comparison(folders), write_promotions(tmp_path)):
+        page.goto(made.as_uri())
+        found = Axe().run(page).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert wrong == []
+    context.close()
 
 
 def test_the_verdict_is_on_the_first_screen(visit):

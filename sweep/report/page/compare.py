@@ -104,11 +104,11 @@ def _about(sweeps: Sequence[SweepFolder]) -> Markup:
         row("last session", [(about["sessions"] or [UNKNOWN])[-1] for about in abouts]),
         row("held out", [count(len(about["holdout"])) for about in abouts]),
         row("search", [about["identity"]["search"]["kind"] for about in abouts]),
-        row("objective", [str(about["identity"]["objective"]) for about in abouts]),
+        row("objective", [", ".join(one.objectives) for one in sweeps]),
         row("commit", [str(about["git_commit"] or UNKNOWN)[:10] for about in abouts]),
         row("finished (UTC)", [str(a["timings"]["finished_at"] or UNKNOWN)[:16] for a in abouts]),
     ]
-    return _table("Sweeps", ["", *(one.name for one in sweeps)], rows)
+    return _table("Sweeps", ["Sweep", *(one.name for one in sweeps)], rows)
 
 
 def _verdicts(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup:

@@ -12,6 +12,7 @@ from sweep.report.page.binning import axes_of
 from sweep.report.page.equity import equity
 from sweep.report.page.funnel_part import funnel, state_bar
 from sweep.report.page.markup import h
+from sweep.report.page.pareto import pareto
 from sweep.report.page.scales import UNKNOWN, count, percent, plain, short, signed
 from sweep.report.page.scatter import scatter
 from sweep.report.page.source import PARAM, Document, SweepFolder, column
@@ -43,6 +44,7 @@ def detector_part(sweep: SweepFolder, name: str) -> Markup:
         h(
             "div",
             scatter(sweep.fold_scores(name), evidence, final),
+            pareto(sweep.sets(name), sweep.objectives, final),
             _costs(about, evidence, sweep, name),
             class_="grid",
         ),
@@ -264,7 +266,7 @@ def _landscape(sweep: SweepFolder, name: str) -> Markup | None:
     place = np.flatnonzero(ids == about["chosen"]["final"])
     final = int(place[0]) if len(place) else None
     land = Landscape(axes, objective[rows], final, about["configured"]["parameters"])
-    what = str(sweep.about["identity"]["objective"])
+    what = sweep.objectives[0]
     return h(
         "div",
         h("h4", "How the result depends on the parameters"),

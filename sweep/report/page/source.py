@@ -70,6 +70,12 @@ class SweepFolder:
         found: dict[str, Document] = self.about["detectors"]
         return dict(sorted(found.items(), key=lambda one: (bool(one[1]["reason"]), one[0])))
 
+    @property
+    def objectives(self) -> list[str]:
+        """Return the metrics that the search maximised or, with a hyphen before, minimised."""
+        found = self.about["identity"]["objective"]
+        return [str(one) for one in (found if isinstance(found, list) else [found])]
+
     def has(self, name: str) -> bool:
         """Tell whether a table was written."""
         return (self.path / name).exists()

@@ -195,7 +195,7 @@ def facts(sweep: SweepFolder) -> Markup:
     identity, seconds = about["identity"], about["timings"].get("seconds")
     pairs = [
         ("search", f"{identity['search']['kind']}, {about['budget']:,} sets a detector"),
-        ("objective", str(identity["objective"])),
+        ("objective", ", ".join(sweep.objectives)),
         ("constraints", ", ".join(identity["constraints"]) or "none"),
         ("folds", str(about["config"].get("folds", {}).get("kind", UNKNOWN))),
         ("finished (UTC)", str(about["timings"].get("finished_at") or UNKNOWN)[:16]),
