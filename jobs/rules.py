@@ -72,10 +72,12 @@ class Number:
         return f"must be {noun}{bounds}{unit}" + (", or null" if self.nullable else "")
 
     def fault(self, value: object) -> str | None:
-        """Refuse other types, fractions of a whole number, NaN and values out of range."""
+        """Refuse other types, fractions of a whole number, NaN, infinity, values out of range."""
         if value is None and self.nullable:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return self.expects()
+        if isinstance(value, float) and not math.isfinite(value):
             return self.expects()
         below = value <= self.low if self.open_low else value < self.low
         if below or value > self.high or (self.integer and value != int(value)):

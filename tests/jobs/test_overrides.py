@@ -79,6 +79,7 @@ FAULTS = {
         "params.breakout_bullish.weight_mtf_ratio=2": "did you mean weight_mtf_alignment_ratio?",
         "space.breakout.weight_mtf_alignment_ratio=[uniform,0,1]": "outside the legal 0.01 to 10",
         "sweep.max_failure_rate=nan": "must be a number from 0 to 1",
+        "features.baseline_sessions=inf": "must be a whole number of 1 or more sessions",
         "results.trades=al": "did you mean all?",
         "asset_class_override=INDX": "did you mean INDEX?",
         "features.ema_bars=[9,21]": "a list of 4 whole numbers of 1 or more bars; the default",
