@@ -108,7 +108,7 @@ def _counts(folder: Place, name: str) -> str:
     listed = ", ".join(
         f"{counts[key]:,} {key}" for key in sorted(counts, key=lambda k: -counts[k])
     )
-    return f"sets: {listed}"
+    return f"sets: {listed or 'none finished'}"
 
 
 def _states(folder: Place, name: str, set_id: str) -> str:

@@ -308,7 +308,8 @@ def _conclude(
     """Write ledger, tables, evidence, SQL rows and `sweep.json` of what is finished."""
     spec = plan.spec
     total = sum(len(one.keys) for one in wanted.values())
-    tell(Progress("writing tables", total, total, outcome.tally.failed))
+    done = sum(one.done for one in wanted.values()) + outcome.tally.sets
+    tell(Progress("writing tables", done, total, outcome.tally.failed))
     merged: dict[str, Merged] = {}
     for one in plan.judged:
         found = merge_detector(one, tasks[one.detector.name], results)
