@@ -25,7 +25,7 @@ def _application(config: DictConfig) -> None:
 
 def _run(config: dict[str, Any]) -> int:
     from jobs import settings  # noqa: PLC0415 - slow
-    from sweep.ingest.coverage import coverage_report  # noqa: PLC0415 - slow
+    from sweep.ingest.coverage import coverage_report, write_report  # noqa: PLC0415 - slow
     from sweep.report.console import show_coverage  # noqa: PLC0415 - slow
 
     wanted = config["symbols"]
@@ -41,6 +41,9 @@ def _run(config: dict[str, Any]) -> int:
     )
     series = [dataclasses.asdict(one) for one in report.series]
     show_coverage(report.first, report.last, series)
+    for fact in report.facts():
+        _log.info(fact)
+    _log.info("rows by session in %s", write_report(settings.storage_root(config), report))
     faults = report.faults()
     for fault in faults:
         _log.warning(fault)

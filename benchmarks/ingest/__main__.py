@@ -1,11 +1,20 @@
 """Measure the ingest: `python -m benchmarks.ingest`."""
 
+import os
+import time
+from pathlib import Path
+
 from benchmarks._figures import Figure, show
 from benchmarks._processes import Measured, measure, python_with
 from benchmarks.ingest.day_files import option_day, stock_day
+from benchmarks.ingest.tasks import twenty
+from sweep.ingest.pool import run_tasks
 
 TASKS = "benchmarks.ingest.tasks"
 PEERS = "benchmarks.ingest.peers"
+
+#: Days per core.
+_DAYS = 20
 
 
 def main() -> None:
@@ -29,9 +38,28 @@ def main() -> None:
     ours = measure(f"{TASKS}:one_underlying", options, runs=3)
     what = "options of one underlying (SPY), rows checked, one core"
     figures.append(_to_floor(what, ours, floor, 2.2, 2.2))
-    figures += _against("polars", "polars_underlying", options, ours, 3.0)
+    figures += _against("polars", "polars_underlying", options, ours, None)
+    figures += _two_cores(stocks)
     figures += _postgres()
     show(figures)
+
+
+def _two_cores(stocks: Path) -> list[Figure]:
+    """Measure days a second of the ingest's own processes, once they are warm."""
+    what = "two cores against one, days a second"
+    if len(os.sched_getaffinity(0)) < 2:
+        return [Figure(what, None, "x", 1.8, 1.8, higher=True, note="only one core here")]
+    rates = []
+    for workers in (1, 2):
+        ends = []
+        for outcome in run_tasks(twenty, [str(stocks)] * (_DAYS * workers + workers), workers):
+            if outcome.error:
+                raise RuntimeError(outcome.error)
+            ends.append(time.perf_counter())
+        warm = ends[workers:]
+        rates.append((len(warm) - 1) / (warm[-1] - warm[0]))
+    note = f"{rates[1]:.1f} against {rates[0]:.1f} days a second, wall"
+    return [Figure(what, rates[1] / rates[0], "x", 1.8, 1.8, higher=True, note=note)]
 
 
 def _postgres() -> list[Figure]:
@@ -46,7 +74,9 @@ def _postgres() -> list[Figure]:
     ]
 
 
-def _to_floor(what: str, ours: Measured, floor: Measured, must: float, reach: float) -> Figure:
+def _to_floor(
+    what: str, ours: Measured, floor: Measured, must: float, reach: float | None
+) -> Figure:
     note = f"{ours.cpu_s:.3f} CPU s against {floor.cpu_s:.3f} of bare isal"
     return Figure(what, ours.cpu_s / floor.cpu_s, "x", must, reach, note=note)
 

@@ -14,21 +14,27 @@ from numpy.typing import NDArray
 
 from detectors.bars import Sessions
 from sweep.ingest.products import product_of
+from sweep.ingest.publication import may_still_come, utc_now
 from sweep.ingest.sources import DaySource, LocalFlatFiles
 from sweep.ingest.suggest import backfill_command
 from sweep.market.calendar import as_dates, session_index, session_minutes, session_table
+from sweep.market.splits import Split
 from sweep.market.symbols import lookup
 from sweep.market.timeframes import MINUTES, ordered
 from sweep.store.coverage import ABSENT, COMPLETE, PROVISIONAL, CoverageStore
+from sweep.store.folder import Folder
 from sweep.store.lake import Lake
 from sweep.store.place import Place
+from sweep.store.splits import SplitStore
 
 #: States beside those of the records: never fetched; the source has another version than was read;
 #: complete, but the minutes are not in the store as recorded; this timeframe was never built.
-HOLE, REPLACED, LOST, NOT_BUILT = "hole", "replaced", "lost", "not_built"
+#: A session without a record whose file may still come is late.
+HOLE, LATE, REPLACED, LOST, NOT_BUILT = "hole", "late", "replaced", "lost", "not_built"
 
 _OF_SESSIONS = {
     HOLE: "never fetched; run the backfill for them",
+    LATE: "not published yet; run the backfill for them later",
     REPLACED: "of which the vendor has another file now; run the backfill again",
     LOST: "not in the store as recorded; delete the symbol's bars and run the backfill again",
     ABSENT: "absent at the vendor",
@@ -103,12 +109,28 @@ class CoverageReport:
         Columns of `ROWS`.
     series
         One entry per symbol and timeframe.
+    splits
+        Splits known of the symbols inside the range.
     """
 
     first: dt.date
     last: dt.date
     rows: pa.Table
     series: tuple[SeriesCoverage, ...]
+    splits: tuple[Split, ...] = ()
+
+    def facts(self) -> list[str]:
+        """Return what is worth knowing and no fault: mixed sources and splits, in sentences."""
+        texts = []
+        for one in self.series:
+            if len(one.sources) > 1 and one.timeframe == self.series[0].timeframe:
+                mix = ", ".join(f"{count} from {name}" for name, count in one.sources.items())
+                texts.append(f"{one.symbol}: sessions {mix}")
+        return texts + [
+            f"{split.symbol}: split {split.split_to:g} for {split.split_from:g} on "
+            f"{split.execution_date}"
+            for split in self.splits
+        ]
 
     def faults(self) -> list[str]:
         """Return what is missing, in sentences: what `strict` fails on.
@@ -192,9 +214,28 @@ def coverage_report(
         for timeframe in ordered(tuple(timeframes)):
             present = _present(lake, name, timeframe, sessions)
             rows = _rows(name, timeframe, sessions, own, replaced, minutes, present)
+            _mark_late(rows, source, name)
             series.append(_series(name, timeframe, rows))
             blocks.append(pa.Table.from_pylist(rows, schema=ROWS))
-    return CoverageReport(first, last, pa.concat_tables(blocks), tuple(series))
+    splits = [s for s in SplitStore(storage_root).read(names) if first <= s.execution_date <= last]
+    return CoverageReport(first, last, pa.concat_tables(blocks), tuple(series), tuple(splits))
+
+
+def write_report(storage_root: str | Place, report: CoverageReport) -> str:
+    """Write the rows of a report to `<storage_root>/coverage/report.parquet`; return the path."""
+    folder = Folder(storage_root)
+    folder.replace("coverage", "report.parquet", table=report.rows)
+    return str(folder.join("coverage", "report.parquet"))
+
+
+def _mark_late(rows: Sequence[dict[str, Any]], source: DaySource | None, name: str) -> None:
+    """Tell sessions whose file may still come from those nobody fetched."""
+    now, product = utc_now(), product_of(lookup(name))
+    for row in rows:
+        day = row["session"]
+        if row["state"] == HOLE and may_still_come(day, now):
+            there = source is not None and source.find(product, day) is not None
+            row["state"] = HOLE if there else LATE
 
 
 def _by_session(records: Sequence[Record]) -> dict[dt.date, Record]:

@@ -9,6 +9,7 @@ from typing import Any
 from sweep.ingest.merge import MonthPlan
 from sweep.ingest.products import INDICES, PRODUCTS, STOCKS, product_of
 from sweep.ingest.publication import may_still_come, newest_closed, utc_now
+from sweep.ingest.repair import set_aside_damaged
 from sweep.ingest.rest_rows import REST
 from sweep.ingest.sources import DaySource, LocalFlatFiles, SourceFile
 from sweep.ingest.spec import BackfillSpec
@@ -222,6 +223,7 @@ def _holes(
     holes: dict[str, tuple[dt.date, ...]] = {}
     seen = set()
     for symbol in symbols:
+        set_aside_damaged(root, symbol.name, days)
         records = coverage.read([symbol.name]).to_pylist()
         stored = set(lake.months(symbol.name, "1m"))
         if any(record["state"] == COMPLETE for record in records) and stored:
@@ -260,6 +262,7 @@ def rest_holes(
     holes: dict[str, tuple[dt.date, ...]] = {}
     seen = set()
     for symbol in symbols:
+        set_aside_damaged(root, symbol.name, days)
         stored = set(lake.months(symbol.name, "1m"))
         if stored:
             seen.add(symbol.name)

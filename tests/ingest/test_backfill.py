@@ -3,6 +3,7 @@ import dataclasses
 import datetime as dt
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -439,3 +440,37 @@ def test_two_backfills_at_once_lose_nothing(order, lake):
     assert len(lake.read("SPY", "1m")) == len(lake.read("QQQ", "1m")) + 80 == 320
     assert len(lake.read("AAPL", "1m")) == 5
     assert backfill(orders[2]).files_read == 0
+
+
+def test_a_damaged_month_is_set_aside_and_built_again_from_the_stage(order, lake, tmp_path):
+    backfill(order())
+    before = {name: lake.read("SPY", name) for name in ("1m", "1d")}
+    bars = tmp_path / "store/bars"
+    minutes = bars / "timeframe=1m/symbol=SPY/2015-03.parquet"
+    minutes.write_bytes(minutes.read_bytes()[:-9])
+    (bars / "timeframe=1d/symbol=SPY/2015-04.parquet").write_bytes(b"PAR1 and no more")
+    report = backfill(order(last=DAYS[1]))
+    assert (report.ok, report.files_read, report.sessions_filled) == (True, 0, 2)
+    assert minutes.with_name("2015-03.parquet.damaged").is_file()
+    report = backfill(order())
+    assert (report.ok, report.files_read) == (True, 0)
+    for name, table in before.items():
+        assert lake.read("SPY", name).equals(table)
+    assert backfill(order()).months == 0
+
+
+def test_a_full_disk_is_named_and_leaves_nothing_half(order, lake, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The kernel refuses to let any file grow further, as a full disk does.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, hard))
+    try:
+        report = backfill(order())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not report.ok
+    assert all("cannot write" in one.error for one in report.failures)
+    assert all("the free space" in one.error for one in report.failures)
+    assert not list((tmp_path / "store/bars").rglob("*.tmp"))
+    assert not list((tmp_path / "store/stage").rglob("*.tmp"))
+    assert backfill(order()).ok
+    assert len(lake.read("SPY", "1m")) == len(lake.read("QQQ", "1m")) + 80 == 320

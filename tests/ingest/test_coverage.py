@@ -1,11 +1,15 @@
+import dataclasses
 import datetime as dt
 import json
 import shutil
 
+import pyarrow.parquet as pq
 import pytest
 
 from sweep.ingest.backfill import BackfillSpec, backfill
-from sweep.ingest.coverage import ROWS, coverage_report
+from sweep.ingest.coverage import ROWS, coverage_report, write_report
+from sweep.market.splits import Split
+from sweep.store.splits import SplitStore
 from tests.ingest.day_files import STOCK_HEADER, minute_lines, put, stock_line
 
 WEDNESDAY, HALF_DAY, FRIDAY = (dt.date(2014, 12, day) for day in (23, 24, 26))
@@ -94,3 +98,34 @@ def test_an_empty_store_says_what_to_do(tmp_path):
 def test_a_range_without_session_is_refused(store):
     with pytest.raises(ValueError, match="no exchange session from 2014-12-25"):
         coverage_report(store, first=dt.date(2014, 12, 25), last=dt.date(2014, 12, 25))
+
+
+def test_a_session_whose_file_may_still_come_is_late(store, market, monkeypatch):
+    monday = dt.date(2014, 12, 29)
+    now = dt.datetime(2014, 12, 30, 12, tzinfo=dt.UTC)
+    monkeypatch.setattr("sweep.ingest.coverage.utc_now", lambda: now)
+    options = {"symbols": ("SPY",), "last": dt.date(2014, 12, 30)}
+    states = coverage_report(store, **options).series[0].states
+    assert states["late"] == (monday, dt.date(2014, 12, 30))
+    put(market, monday, [STOCK_HEADER, *minute_lines("SPY", monday)])
+    report = coverage_report(store, source_root=market, **options)
+    assert report.series[0].states["hole"] == (monday,)
+    assert any("1 of 5 sessions not published yet" in text for text in report.faults())
+
+
+def test_splits_and_mixed_sources_are_facts(store):
+    ratios = [(HALF_DAY, 1, 4), (dt.date(2013, 1, 2), 2, 1)]
+    SplitStore(store).replace("SPY", [Split("SPY", *ratio) for ratio in ratios], "rest")
+    report = coverage_report(store, symbols=("SPY",), timeframes=("1m", "1h"))
+    assert report.facts() == ["SPY: split 4 for 1 on 2014-12-24"]
+    mixed = dataclasses.replace(report.series[0], sources={"flatfiles": 60, "rest": 2})
+    report = dataclasses.replace(report, series=(mixed, report.series[1]), splits=())
+    assert report.facts() == ["SPY: sessions 60 from flatfiles, 2 from rest"]
+
+
+def test_the_rows_are_kept_as_parquet(store):
+    report = coverage_report(store)
+    path = write_report(store, report)
+    assert path == str(store / "coverage/report.parquet")
+    assert pq.ParquetFile(path).read().equals(report.rows)
+    assert coverage_report(store).rows.equals(report.rows)
