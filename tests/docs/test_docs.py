@@ -2,8 +2,11 @@
 
 import importlib.util
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -64,6 +67,20 @@ def test_the_configuration_page_is_what_the_code_says():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.PAGE.read_text(encoding="utf-8") == module.page(), "run: make docs"
+
+
+def test_keys_complete_in_a_shell():
+    script = Path(sys.executable).with_name("detector-sweep")
+    line = "detector-sweep search="
+    done = subprocess.run(
+        [script, "-sc", "query=bash"],
+        env={**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_CWORD": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert {"search=grid", "search=random"} <= set(done.stdout.split())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
