@@ -273,7 +273,7 @@ def _landscape(sweep: SweepFolder, name: str) -> Markup | None:
         h(
             "p",
             f"Median {what} of {int(rows.sum()):,} sets, all sessions outside the hold-out. "
-            "A set on a broad plateau is worth more than a peak. Blue ring or line: the final "
+            "A set on a broad plateau is worth more than a peak. Ring or blue line: the final "
             "set; small marks: its nearest sets, by whose median it was chosen; triangle: "
             "configured.",
             class_="faint",

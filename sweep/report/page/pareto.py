@@ -5,7 +5,7 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from sweep.report.page.markup import h
-from sweep.report.page.plot import NARROW, Plot, figure, legend
+from sweep.report.page.plot import NARROW, Plot, figure, legend, ring
 from sweep.report.page.scales import extent, path, short
 from sweep.report.page.source import column
 
@@ -48,7 +48,7 @@ def pareto(table: pa.Table, objectives: list[str], final: str | None) -> Markup 
     mine = np.flatnonzero(np.array(table["set_id"].to_pylist()) == final)
     if len(mine) and known[mine[0]]:
         where = (chart.sx(float(x[mine[0]])), chart.sy(float(y[mine[0]])))
-        chart.add(h("circle", cx=where[0], cy=where[1], r=8, class_="ring"))
+        chart.add(ring(*where, 8))
     more = "" if len(objectives) == 2 else f" Of {len(objectives)} objectives two are drawn."
     return figure(
         "Pareto front",

@@ -111,6 +111,11 @@ def figure(title: str, chart: Markup, *caption: object, legend: Markup | None = 
     )
 
 
+def ring(x: float, y: float, radius: float = 8) -> Markup:
+    """Return the mark of the final set: a ring with a halo, seen on light and dark cells."""
+    return join(h("circle", cx=x, cy=y, r=radius, class_=kind) for kind in ("halo", "ring"))
+
+
 def legend(*entries: tuple[str, str]) -> Markup:
     """Return a legend: (class of the swatch, text)."""
     return h(

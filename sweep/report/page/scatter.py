@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from detectors.bars import Float
 from sweep.report.page.markup import h
-from sweep.report.page.plot import NARROW, Plot, figure, legend
+from sweep.report.page.plot import NARROW, Plot, figure, legend, ring
 from sweep.report.page.scales import extent, percent, signed
 from sweep.report.page.source import Document, column
 
@@ -33,7 +33,7 @@ def scatter(folds: pa.Table | None, evidence: Document, final: str | None) -> Ma
     mark = np.flatnonzero(names == final)
     if len(mark):
         where = (chart.sx(float(x[mark[0]])), chart.sy(float(y[mark[0]])))
-        chart.add(h("circle", cx=where[0], cy=where[1], r=6, class_="ring"))
+        chart.add(ring(*where, 6))
     rank = _rank_correlation(x, y)
     pbo = (evidence.get("overfitting") or {}).get("pbo")
     return figure(

@@ -13,7 +13,7 @@ from detectors.bars import Float, Int
 from sweep.evidence.plateau import neighbours_among
 from sweep.report.page.binning import Axis, grouped_median, grouped_quantiles, importance
 from sweep.report.page.markup import h
-from sweep.report.page.plot import NARROW, SMALL, Plot, figure, legend
+from sweep.report.page.plot import NARROW, SMALL, Plot, figure, legend, ring
 from sweep.report.page.scales import extent, percent, short, signed
 
 MAPS = 4
@@ -161,7 +161,7 @@ def _map(land: Landscape, a: Axis, b: Axis, name: str, plateau: Int) -> Markup:
         )
     if land.final is not None:
         where = (chart.sx(float(a.values[land.final])), chart.sy(float(b.values[land.final])))
-        chart.add(h("circle", cx=where[0], cy=where[1], r=8, class_="ring"))
+        chart.add(ring(*where, 8))
     best = int(np.nanargmax(cells)) if np.isfinite(cells).any() else 0
     spoken = (
         f"Median {name} by {a.name} and {b.name}; best cell {signed(float(cells[best]))} at "
