@@ -1,0 +1,1 @@
+"""One parameter sweep, the same work for our public engine and for the peers."""
