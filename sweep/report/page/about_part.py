@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sweep.report.page.markup import h
+from sweep.report.page.markup import h, table
 from sweep.report.page.scales import UNKNOWN, count, percent
 from sweep.report.page.source import SweepFolder
 from sweep.store.coverage import ABSENT, COMPLETE, PROVISIONAL, CoverageStore
@@ -44,12 +44,7 @@ def coverage_part(sweep: SweepFolder, storage_root: Place) -> Markup:
         h("th", "Source", scope="col"),
         h("th", f"{days[0]} to {days[-1]}", scope="col"),
     )
-    table = h(
-        "table",
-        h("caption", "Coverage of the bars", class_="hidden"),
-        h("thead", head),
-        h("tbody", rows),
-    )
+    shown = table("Coverage of the bars", head, rows)
     return h(
         "div",
         h(
@@ -60,7 +55,7 @@ def coverage_part(sweep: SweepFolder, storage_root: Place) -> Markup:
             h("code", "python -m jobs.coverage"),
             class_="faint",
         ),
-        h("div", table, class_="scroll", tabindex="0", role="group", aria_label="Coverage"),
+        shown,
     )
 
 
@@ -156,5 +151,4 @@ def flat(tree: object, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def _pairs(title: str, pairs: Sequence[tuple[str, object]]) -> Markup:
     rows = [h("tr", h("th", key, scope="row"), h("td", value)) for key, value in pairs]
-    table = h("table", h("caption", title, class_="hidden"), h("tbody", rows), class_="pairs")
-    return h("div", table, class_="scroll", tabindex="0", role="group", aria_label=title)
+    return table(title, None, rows, kind="pairs")

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from sweep.report.page.about_part import flat
 from sweep.report.page.detector_part import final_parameters
-from sweep.report.page.markup import h
+from sweep.report.page.markup import h, table
 from sweep.report.page.scales import UNKNOWN, Scale, count, extent, percent, plain, short, signed
 from sweep.report.page.source import SweepFolder
 from sweep.report.page.verdict_part import chip, forest, forest_axis, interval, verdict_of
@@ -78,8 +78,7 @@ def _shared(sweeps: Sequence[SweepFolder]) -> str:
 
 def _table(title: str, heads: Sequence[object], rows: Sequence[Markup]) -> Markup:
     head = h("tr", (h("th", text, scope="col") for text in heads))
-    table = h("table", h("caption", title, class_="hidden"), h("thead", head), h("tbody", rows))
-    return h("div", table, class_="scroll", tabindex="0", role="group", aria_label=title)
+    return table(title, head, rows)
 
 
 def _line(name: str, values: Sequence[object], *, marked: bool = False) -> Markup:

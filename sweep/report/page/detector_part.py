@@ -11,7 +11,7 @@ from sweep.report.page import groups
 from sweep.report.page.binning import axes_of
 from sweep.report.page.equity import equity
 from sweep.report.page.funnel_part import funnel, state_bar
-from sweep.report.page.markup import h
+from sweep.report.page.markup import h, table
 from sweep.report.page.pareto import pareto
 from sweep.report.page.scales import UNKNOWN, count, percent, plain, short, signed
 from sweep.report.page.scatter import scatter
@@ -126,17 +126,11 @@ def _criteria(evidence: Document) -> Markup | None:
     head = h(
         "tr", (h("th", t, scope="col") for t in ("Asked", "Met", "Found", "Limit", "Reading"))
     )
-    table = h(
-        "table",
-        h("caption", "Evidence", class_="hidden"),
-        h("thead", head),
-        h("tbody", rows),
-        class_="criteria",
-    )
+    shown = table("Evidence", head, rows, kind="criteria")
     return h(
         "div",
         h("h4", "Evidence"),
-        h("div", table, class_="scroll", tabindex="0", role="group", aria_label="Evidence"),
+        shown,
     )
 
 
@@ -217,17 +211,11 @@ def _parameters(sweep: SweepFolder, name: str) -> Markup:
         )
     heads = ("Parameter", "Configured", "Final", "Searched", "")
     head = h("tr", (h("th", t, scope="col") if t else h("td") for t in heads))
-    table_ = h(
-        "table",
-        h("caption", f"Parameters; final set {final or UNKNOWN}", class_="hidden"),
-        h("thead", head),
-        h("tbody", rows),
-        class_="parameters",
-    )
+    shown = table(f"Parameters; final set {final or UNKNOWN}", head, rows, kind="parameters")
     return h(
         "details",
         h("summary", f"Parameters of the final set {final or UNKNOWN}"),
-        h("div", table_, class_="scroll", tabindex="0", role="group", aria_label="Parameters"),
+        shown,
     )
 
 

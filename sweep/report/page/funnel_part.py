@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from sweep.engine.trade import DROPS
 from sweep.report.page.groups import words
-from sweep.report.page.markup import h
+from sweep.report.page.markup import h, table
 from sweep.report.page.scales import count, percent
 
 Counts = Mapping[tuple[str, str, str], int]
@@ -60,16 +60,10 @@ def funnel(counts: Counts) -> Markup | None:
         before = n
     heads = ("Stage", "Signal bars", "Of the stage before")
     head = h("tr", (h("th", t, scope="col") for t in heads), h("td"))
-    table = h(
-        "table",
-        h("caption", "Funnel, bars on a logarithmic scale", class_="hidden"),
-        h("thead", head),
-        h("tbody", rows),
-        class_="funnel",
-    )
+    shown = table("Funnel, bars on a logarithmic scale", head, rows, kind="funnel")
     return h(
         "div",
-        h("div", table, class_="scroll", tabindex="0", role="group", aria_label="Funnel"),
+        shown,
         _lost(counts),
         class_="grid",
     )
@@ -106,10 +100,7 @@ def _lost(counts: Counts) -> Markup | None:
         for text, n, kind in rows
     ]
     head = h("tr", (h("th", t, scope="col") for t in ("Lost to", "Kind", "Signal bars")))
-    table = h(
-        "table", h("caption", "Lost bars", class_="hidden"), h("thead", head), h("tbody", body)
-    )
-    return h("div", table, class_="scroll", tabindex="0", role="group", aria_label="Lost bars")
+    return table("Lost bars", head, body)
 
 
 def _bar(n: int, most: int) -> Markup:

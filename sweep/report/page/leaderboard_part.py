@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from sweep.engine.metrics import wilson
 from sweep.report.console import NEEDS_IMPROVEMENT, TOP, needs_improvement
-from sweep.report.page.markup import h
+from sweep.report.page.markup import h, table
 from sweep.report.page.scales import UNKNOWN, count, percent, plain, signed
 from sweep.report.page.source import SweepFolder
 from sweep.report.page.verdict_part import chip, verdict_of
@@ -149,20 +149,13 @@ def leaderboard(sweep: SweepFolder, rows: Sequence[Row]) -> Markup:
         "div",
         _ranking(sweep, rows),
         _filters(rows),
-        h(
-            "div",
-            h(
-                "table",
-                h("caption", "Leaderboard, sortable by its column heads", class_="hidden"),
-                h("thead", head),
-                h("tbody", body),
-                id="leaders",
-                class_="leaders",
-            ),
-            class_="scroll tall",
-            tabindex="0",
-            role="group",
-            aria_label="Leaderboard",
+        table(
+            "Leaderboard, sortable by its column heads",
+            head,
+            body,
+            kind="leaders",
+            name="leaders",
+            tall=True,
         ),
         h("p", id="leaders-count", class_="faint", role="status"),
     )

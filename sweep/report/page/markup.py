@@ -34,6 +34,36 @@ def h(name: str, /, *children: Child, **attributes: object) -> Markup:
     return Markup(f"{opened}>{join(children)}</{name}>")  # noqa: S704 - escaped here and in `join`
 
 
+def table(
+    title: str, head: Child, rows: Child, *, kind: str = "", name: str = "", tall: bool = False
+) -> Markup:
+    """Return a table that scrolls by itself where it is too wide; the title is for screen readers.
+
+    Parameters
+    ----------
+    title
+        What it shows.
+    head
+        Row of heads, None for none.
+    rows
+        Rows of the body.
+    kind, name
+        Class and id of the table.
+    tall
+        Whether it scrolls up and down too.
+    """
+    made = h(
+        "table",
+        h("caption", title, class_="hidden"),
+        None if head is None else h("thead", head),
+        h("tbody", rows),
+        class_=kind or None,
+        id=name or None,
+    )
+    scroll = "scroll tall" if tall else "scroll"
+    return h("div", made, class_=scroll, tabindex="0", role="group", aria_label=title)
+
+
 def _attribute(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
 

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from sweep.report.page.markup import h
+from sweep.report.page.markup import h, table
 from sweep.report.page.scales import UNKNOWN, count, percent, plain, short, signed
 from sweep.report.page.verdict_part import chip
 from sweep.report.page.write import Part, page
@@ -166,5 +166,4 @@ def _table(
         h("th", heads[0], scope="col") if heads[0] else h("td"),
         (h("th", text, scope="col", class_="num") for text in heads[1:]),
     )
-    table = h("table", h("caption", title, class_="hidden"), h("thead", head), h("tbody", body))
-    return h("div", table, class_="scroll", tabindex="0", role="group", aria_label=title)
+    return table(title, head, body)

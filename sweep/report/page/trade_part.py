@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sweep.report.page.markup import h
+from sweep.report.page.markup import h, table
 from sweep.report.page.scales import count
 from sweep.report.page.session_bars import packed
 
@@ -57,14 +57,7 @@ def trade_part(data: dict[str, Any]) -> Markup:
 def _list() -> Markup:
     """Return the empty list of trades and its pager."""
     heads = h("tr", (h("th", text, scope="col", class_=kind) for text, kind in HEADS))
-    table = h(
-        "table",
-        h("caption", "Trades", class_="hidden"),
-        h("thead", heads),
-        h("tbody"),
-        id="trades",
-        class_="trades",
-    )
+    shown = table("Trades", heads, (), kind="trades", name="trades")
     pager = h(
         "div",
         h("button", "Earlier", type="button", id="t-back"),
@@ -74,6 +67,6 @@ def _list() -> Markup:
     )
     return h(
         "div",
-        h("div", table, class_="scroll", tabindex="0", role="group", aria_label="Trades"),
+        shown,
         pager,
     )

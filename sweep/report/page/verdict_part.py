@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sweep.report.page.markup import h
+from sweep.report.page.markup import h, table
 from sweep.report.page.scales import (
     UNKNOWN,
     Scale,
@@ -109,20 +109,7 @@ def verdict_table(sweep: SweepFolder) -> Markup:
         h("th", "Why", scope="col"),
     )
     rows = [_row(sweep, name, intervals[name], scale) for name in names]
-    return h(
-        "div",
-        h(
-            "table",
-            h("caption", "Verdict of every detector", class_="hidden"),
-            h("thead", head),
-            h("tbody", rows),
-            class_="verdicts",
-        ),
-        class_="scroll",
-        tabindex="0",
-        role="group",
-        aria_label="Verdict of every detector",
-    )
+    return table("Verdict of every detector", head, rows, kind="verdicts")
 
 
 def _row(sweep: SweepFolder, name: str, found: Interval | None, scale: Scale) -> Markup:
