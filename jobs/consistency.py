@@ -56,11 +56,12 @@ def _search_faults(search: Mapping[str, Any]) -> Iterator[str]:
     from sweep.search.spec import SearchSettings  # noqa: PLC0415 - slow
 
     defaults = SearchSettings()
-    if objective in {None, defaults.objective} and set(texts) <= {*defaults.constraints}:
+    if objective in (None, defaults.objective) and set(texts) <= {*defaults.constraints}:
         return  # saves the second that statistics take to import
     from sweep.search.objective import read_constraint, read_objective  # noqa: PLC0415 - slow
 
-    for read, given in ((read_objective, [objective]), (read_constraint, texts)):
+    named = objective if isinstance(objective, list) else [objective]
+    for read, given in ((read_objective, named), (read_constraint, texts)):
         for text in given:
             try:
                 read(str(text))

@@ -138,6 +138,17 @@ class Texts:
         return f"must be a list, {self.what}"
 
 
+class Metrics:
+    """The name of a metric, or a list of names; which there are is checked with the settings."""
+
+    def fault(self, value: object) -> str | None:
+        """Refuse everything that is neither a text nor a list of texts."""
+        names = value if isinstance(value, list) else [value]
+        if names and all(isinstance(name, str) and name for name in names):
+            return None
+        return "must be the name of a metric or a list of names, such as [daily_lcb_r,trades]"
+
+
 @dataclasses.dataclass(frozen=True)
 class Date:
     """A New York session date; None too where `nullable`."""

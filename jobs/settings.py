@@ -180,14 +180,20 @@ def backtest(config: Config) -> BacktestSpec:
     return BacktestSpec(detectors=tuple(config["params"]), **run(config))
 
 
+def _search(config: Config) -> SearchSettings:
+    given = dict(config["search"])
+    objective = given["objective"]
+    if isinstance(objective, list):
+        given["objective"] = objective[0] if len(objective) == 1 else tuple(objective)
+    return SearchSettings(**{**given, "constraints": tuple(given["constraints"])})
+
+
 def sweep(config: Config) -> SweepSpec:
     """Return what a sweep is asked to do."""
     return SweepSpec(
         detectors=tuple(config["params"]),
         space=config["space"],
-        search=SearchSettings(
-            **{**config["search"], "constraints": tuple(config["search"]["constraints"])}
-        ),
+        search=_search(config),
         folds=FoldSettings(**config["folds"]),
         holdout=HoldoutSettings(**config["holdout"]),
         execution=ExecutionSettings(**config["sweep"], **config["ray"]),

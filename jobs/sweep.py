@@ -35,7 +35,9 @@ def _run(config: dict[str, Any]) -> int:
     with Reporter() as reporter:
         outcome = run_sweep(
             spec,
-            on_progress=lambda now: reporter.update(now.stage, now.done, now.total, now.failed),
+            on_progress=lambda now: reporter.update(
+                now.stage, now.done, now.total, now.failed, note=now.best
+            ),
         )
     for note in outcome.notes:
         _log.info(note)

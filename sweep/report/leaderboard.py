@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from sweep.report.console import console, judged, number, table_of
+from sweep.report.searches import show_searches
 from sweep.report.verdicts import show_verdicts
 from sweep.store.place import Place
 from sweep.store.results import FUNNEL, PARAMETER_SETS, SWEEP, read_table
@@ -53,6 +54,7 @@ def show_sweep(folder: Place) -> None:
         out.print(f"  {_counts(folder, name)}", soft_wrap=True)
         shown = detector["chosen"]["final"] or detector["configured"]["set_id"]
         out.print(f"  {_states(folder, name, shown)}", soft_wrap=True)
+        show_searches(out, name, detector.get("searches", []))
         best += [{**row, "set_id": name} for row in rows if row["final"]]
     out.print()
     if len(best) > 1:

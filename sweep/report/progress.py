@@ -82,7 +82,13 @@ class Reporter:
             self._bars.stop()
 
     def update(
-        self, stage: str, done: int = 0, total: int = 0, failed: int = 0, size: int = 0
+        self,
+        stage: str,
+        done: int = 0,
+        total: int = 0,
+        failed: int = 0,
+        size: int = 0,
+        note: str = "",
     ) -> None:
         """Say where the work is.
 
@@ -96,6 +102,8 @@ class Reporter:
             Items that failed, among those done.
         size
             Bytes that came so far, 0 where they are not counted.
+        note
+            What else is to be said, such as the best result so far.
         """
         fresh = stage != self._stage
         if fresh:
@@ -103,7 +111,7 @@ class Reporter:
             self._first_size = size
         elapsed = self._clock() - self._started
         came = size - self._first_size
-        transfer = f"{came / elapsed / 1e6:,.1f} MB/s" if came > 0 and elapsed > 0 else ""
+        transfer = f"{came / elapsed / 1e6:,.1f} MB/s" if came > 0 and elapsed > 0 else note
         if self._console.is_terminal:
             self._draw(stage, done, total, failed, transfer, fresh=fresh)
         else:

@@ -21,7 +21,7 @@ _TAIL = 3  # blocks per worker that what is left should make
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """Proposals of one detector that are evaluated together.
+    """Proposals of one detector that are evaluated together, or an adaptive search.
 
     Attributes
     ----------
@@ -29,10 +29,13 @@ class Block:
         Name.
     ranges
         `[first, after)` positions among its proposals.
+    search
+        Number of the adaptive search, which makes its own proposals; None for a stretch of a pool.
     """
 
     detector: str
     ranges: tuple[tuple[int, int], ...]
+    search: int | None = None
 
     def __len__(self) -> int:
         """Return the number of sets."""
@@ -40,7 +43,7 @@ class Block:
 
 
 class BlockQueue:
-    """Hands out blocks, one detector after the other.
+    """Hands out blocks, one detector after the other; first the searches, which are longest.
 
     Parameters
     ----------
@@ -52,6 +55,8 @@ class BlockQueue:
         Blocks that run at a time.
     block_size
         Sets per block, None to measure.
+    searches
+        detector -> numbers of the adaptive searches to run.
     """
 
     def __init__(
@@ -61,7 +66,11 @@ class BlockQueue:
         n_sessions: int,
         workers: int,
         block_size: int | None,
+        searches: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
+        self._searches = [
+            (name, one) for name, numbers in (searches or {}).items() for one in numbers
+        ]
         self._pending = {name: positions for name, positions in pending.items() if len(positions)}
         self._taken = dict.fromkeys(self._pending, 0)
         self._seconds_per_set: dict[str, float] = {}
@@ -71,6 +80,9 @@ class BlockQueue:
 
     def take(self) -> Block | None:
         """Return the next block, None when nothing is left."""
+        if self._searches:
+            name, search = self._searches.pop(0)
+            return Block(name, (), search)
         for name, positions in self._pending.items():
             start = self._taken[name]
             if start < len(positions):

@@ -73,22 +73,30 @@ def choose(known: InSample, *, feasible: NDArray[np.bool_], with_folds: bool) ->
     with_folds
         False where the columns of `known` are no folds.
     """
-    if len(known.keys) > MOST_SETS:
-        known = InSample(
-            known.keys[:MOST_SETS],
-            known.parameters[:MOST_SETS],
-            known.objective[:MOST_SETS],
-            known.violation[:MOST_SETS],
-            known.trades[:MOST_SETS],
-        )
-        feasible = feasible[:MOST_SETS]
-    # A set without trades has a mean of 0 by default; it says nothing about its neighbours.
-    values = np.where((known.trades > 0) & np.isfinite(known.objective), known.objective, np.nan)
-    folds = range(values.shape[1]) if with_folds else ()
-    return Chosen(
-        _best(known.parameters, median_over_folds(values), feasible),
-        tuple(_best(known.parameters, values[:, k], known.violation[:, k] == 0) for k in folds),
-    )
+    folds = range(known.objective.shape[1]) if with_folds else ()
+    return Chosen(choose_final(known, feasible), tuple(choose_fold(known, k) for k in folds))
+
+
+def choose_final(known: InSample, feasible: NDArray[np.bool_]) -> int | None:
+    """Return the row of the final set, None where no set is feasible."""
+    known = _sample(known)
+    return _best(known.parameters, median_over_folds(_values(known)), feasible[: len(known.keys)])
+
+
+def choose_fold(known: InSample, fold: int) -> int | None:
+    """Return the row of the set of one fold, None where no set is feasible."""
+    known = _sample(known)
+    return _best(known.parameters, _values(known)[:, fold], known.violation[:, fold] == 0)
+
+
+def _sample(known: InSample) -> InSample:
+    columns = (getattr(known, field.name)[:MOST_SETS] for field in dataclasses.fields(known))
+    return InSample(*columns)
+
+
+def _values(known: InSample) -> Float:
+    """Return objectives; a set without trades has a mean of 0 by default, which says nothing."""
+    return np.where((known.trades > 0) & np.isfinite(known.objective), known.objective, np.nan)
 
 
 def median_over_folds(values: Float) -> Float:

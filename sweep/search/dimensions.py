@@ -86,8 +86,13 @@ class Dimension:
             logarithmic = self.kind in ("logint", "loguniform")
             spread = _spread(u, max(low, 0.5) if logarithmic else low, high, log=logarithmic)
             return np.clip(np.floor(spread + 0.5), self.low, self.high)
-        spread = _spread(u, self.low, self.high, log=self.kind == "loguniform")
-        return np.clip(significant(spread), self.low, self.high)
+        return self.rounded(_spread(u, self.low, self.high, log=self.kind == "loguniform"))
+
+    def rounded(self, values: Float) -> Float:
+        """Return values inside the range in the digits that every search uses."""
+        if self.kind == "choice" or self.whole:
+            return values
+        return np.clip(significant(values), self.low, self.high)
 
     def values(self, points: int) -> Float:
         """Return the values of a grid, rising for ranges.

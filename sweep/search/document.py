@@ -119,6 +119,7 @@ def _about(
             "final": None if final is None else ids[final],
             "folds": [None if row is None else ids[row] for row in chosen],
         },
+        "searches": [] if merged is None else list(merged.rivalry),
         "configured": {
             "set_id": name,
             "parameters": configured,

@@ -1,6 +1,7 @@
 """Evaluate a block of proposals of one detector to rows of a table. Pure; runs in the workers."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -71,8 +72,18 @@ class Task:
 
     @property
     def objective(self) -> Objective:
-        """Return the objective."""
-        return read_objective(self.search.objective)
+        """Return the objective that ranks and chooses, the first of several."""
+        return self.objectives[0]
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """Return all objectives."""
+        return tuple(read_objective(text) for text in self.search.objectives)
+
+    @property
+    def fold_objectives(self) -> tuple[str, ...]:
+        """Return the columns with the objectives' in-sample values per fold."""
+        return ("fold_objective", *(f"fold_{o.metric}" for o in self.objectives[1:]))
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
@@ -97,6 +108,8 @@ class BlockRows:
         Number of failed sets.
     seconds
         Time in the engine.
+    best
+        Best objective of a feasible set, -inf where there is none.
     """
 
     keys: Keys
@@ -104,6 +117,7 @@ class BlockRows:
     trades: pa.Table | None
     failed: int
     seconds: float
+    best: float = -math.inf
 
 
 def proposals(searcher: PoolSearcher, ranges: Ranges) -> ParameterSets:
@@ -120,12 +134,23 @@ def evaluate_ranges(
     *,
     evaluate: Evaluate = evaluate_block,
 ) -> BlockRows:
-    """Evaluate the proposals of some ranges of positions.
+    """Evaluate the proposals of some ranges of positions of the pool."""
+    sets = proposals(make_searcher(task.space, task.search), ranges)
+    return evaluate_sets(task, tables, sets, evaluate=evaluate)
+
+
+def evaluate_sets(
+    task: Task,
+    tables: Sequence[CandidateTable],
+    sets: ParameterSets,
+    *,
+    evaluate: Evaluate = evaluate_block,
+) -> BlockRows:
+    """Evaluate sets.
 
     A set that makes the engine raise is found by halving the block, recorded with its text, and
     costs no other set its result.
     """
-    sets = proposals(make_searcher(task.space, task.search), ranges)
     n = len(sets)
     status = np.full(n, "ok", dtype=object)
     text = np.full(n, None, dtype=object)
@@ -155,7 +180,18 @@ def evaluate_ranges(
     if task.record_trades:
         done = np.concatenate([rows for rows, _ in good])
         trades = _all_trades(task, tables, sets.take(done), keys[done])
-    return BlockRows(keys, table, trades, int((status == "failed").sum()), seconds)
+    failed = int((status == "failed").sum())
+    return BlockRows(keys, table, trades, failed, seconds, _best(task, [r for _, r in good]))
+
+
+def _best(task: Task, results: Sequence[BlockResult]) -> float:
+    """Return the best objective of the feasible sets, -inf where there is none."""
+    best = -math.inf
+    for result in results:
+        values = task.objective.of(result.metrics)
+        usable = (total_violation(task.constraints, result.metrics) == 0.0) & ~np.isnan(values)
+        best = max(best, float(np.max(values, where=usable, initial=-np.inf)))
+    return best
 
 
 def _rows_table(
@@ -203,7 +239,7 @@ def _fold_columns(task: Task, daily: Float, counts: NDArray[np.int32]) -> dict[s
         return {}
     shape = (len(daily), len(task.folds))
     found: dict[str, NDArray[Any]] = {
-        "fold_objective": np.empty(shape),
+        **{name: np.empty(shape) for name in task.fold_objectives},
         "fold_violation": np.empty(shape),
         "fold_trades": np.empty(shape, np.int64),
         "fold_out_mean": np.empty(shape),
@@ -213,7 +249,8 @@ def _fold_columns(task: Task, daily: Float, counts: NDArray[np.int32]) -> dict[s
         inside = series_metrics(daily, counts, fold.in_sample)
         outside = series_metrics(daily, counts, fold.out_of_sample)
         share = len(fold.in_sample) / daily.shape[1]
-        found["fold_objective"][:, k] = task.objective.of(inside)
+        for name, objective in zip(task.fold_objectives, task.objectives, strict=True):
+            found[name][:, k] = objective.of(inside)
         found["fold_violation"][:, k] = total_violation(task.constraints, inside, share)
         found["fold_trades"][:, k] = inside["trades"]
         found["fold_out_mean"][:, k] = outside["daily_mean_r"]

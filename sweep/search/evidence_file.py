@@ -168,8 +168,7 @@ def _case(
 
 def _plateau(one: DetectorPlan, results: Results, merged: Merged, final: int) -> Plateau | None:
     """Compare the final set with its neighbours by what it was chosen by."""
-    status = np.array(merged.sets["status"].to_pylist(), dtype=object)
-    rows = np.flatnonzero(np.isin(status, ("ok", "infeasible")))[: choose.MOST_SETS]
+    rows = merged.selected.candidates
     searched = [merged.values[d.name][rows] for d in one.space.searched]
     if not searched:
         return None
@@ -185,19 +184,21 @@ def _plateau(one: DetectorPlan, results: Results, merged: Merged, final: int) ->
 def _in_sample(
     one: DetectorPlan, results: Results, merged: Merged, rows: NDArray[np.int64]
 ) -> tuple[Float, Float]:
-    """Return objective and trades of the first evaluated sets, float64 [sets, folds]."""
+    """Return objective and trades of some evaluated sets, float64 [sets, folds]."""
     if not len(one.folds):
         found = (merged.sets[column].to_numpy()[rows] for column in ("objective", "trades"))
         objective, trades = (np.asarray(column, np.float64)[:, np.newaxis] for column in found)
         return objective, trades
+    status = np.array(merged.sets["status"].to_pylist(), dtype=object)
+    places = np.searchsorted(np.flatnonzero(np.isin(status, ("ok", "infeasible"))), rows)
     # Rows lie by set, then fold, as `write_fold_scores` put them.
     table = dataset(results.path / FOLD_SCORES).head(
-        len(rows) * len(one.folds),
+        (int(places[-1]) + 1) * len(one.folds),
         columns=["in_sample_objective", "trades"],
         filter=ds.field("detector") == one.detector.name,
     )
     objective, trades = (
-        table[column].cast("float64").to_numpy().reshape(len(rows), len(one.folds))
+        table[column].cast("float64").to_numpy().reshape(-1, len(one.folds))[places]
         for column in ("in_sample_objective", "trades")
     )
     return objective, trades

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +10,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from detectors.bars import Float
-from sweep.search.choose import Chosen, InSample, choose
+from sweep.search.adaptive_trial import read_search, searches_of
+from sweep.search.choose import Chosen
 from sweep.search.evaluation import Task
 from sweep.search.identity import Keys, set_ids
+from sweep.search.in_sample import floats, matrix
 from sweep.search.objective import DIRECTIONS, ranking, total_violation
 from sweep.search.plan import DetectorPlan
+from sweep.search.rivalry import compare
+from sweep.search.selection import Selected, select
 from sweep.store.copies import fetched
 from sweep.store.results import DAILY, DAILY_ROWS, FOLD_SCORES, PARAMETER_SETS, Results
 
@@ -52,21 +57,32 @@ class Merged:
         Rows of `parameter_sets.parquet`.
     values
         parameter -> float64 [sets].
-    chosen
-        Rows of the chosen sets.
+    selected
+        Rows of the chosen sets, and what they were chosen among.
+    rivalry
+        Each adaptive search beside its random baseline; empty for a pool.
     """
 
     keys: Keys
     sets: pa.Table
     values: Mapping[str, Float]
-    chosen: Chosen
+    selected: Selected
+    rivalry: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def chosen(self) -> Chosen:
+        """Return the rows of the chosen sets."""
+        return self.selected.chosen
 
 
-def merge_detector(plan: DetectorPlan, task: Task, results: Results) -> Merged | None:
-    """Rank and choose among the finished sets of a detector; None where there are none."""
+def merge_detector(plan: DetectorPlan, task: Task, results: Results, pool: Keys) -> Merged | None:
+    """Rank and choose among the finished sets of a detector; None where there are none.
+
+    `pool` are the keys of the sets that were drawn without looking at results.
+    """
     names = [f"param.{dimension.name}" for dimension in plan.space.dimensions]
     metrics = [*DIRECTIONS, *_exit_names(plan, results)]
-    folds = list(_FOLD_COLUMNS) if len(plan.folds) else []
+    folds = [*_FOLD_COLUMNS, *task.fold_objectives[1:]] if len(plan.folds) else []
     table = results.read_parts(
         plan.detector.name, ["key", "status", "text", *names, *metrics, *folds]
     )
@@ -74,7 +90,7 @@ def merge_detector(plan: DetectorPlan, task: Task, results: Results) -> Merged |
         return None
     keys = table["key"].to_numpy()
     evaluated = np.array(table["status"].to_pylist(), dtype=object) == "ok"
-    measured = {name: _floats(table, name) for name in metrics}
+    measured = {name: floats(table, name) for name in metrics}
     objective = task.objective.of(measured)
     violation = np.where(evaluated, total_violation(task.constraints, measured), np.nan)
     status = np.array(table["status"].to_pylist(), dtype=object)
@@ -94,9 +110,29 @@ def merge_detector(plan: DetectorPlan, task: Task, results: Results) -> Merged |
         ),
     }
     columns |= {name: table[name] for name in [*names, *metrics]}
-    values = {name.removeprefix("param."): _floats(table, name) for name in names}
-    chosen = _choose(plan, table, evaluated, values, objective, violation)
-    return Merged(keys, pa.table(columns), values, chosen)
+    values = {name.removeprefix("param."): floats(table, name) for name in names}
+    selected = select(
+        plan,
+        table,
+        evaluated,
+        values,
+        objective,
+        violation,
+        searches=_proposed(task, results, keys),
+        baseline=np.flatnonzero(np.isin(keys, pool)),
+    )
+    rivalry = tuple(compare(task, table, selected))
+    return Merged(keys, pa.table(columns), values, selected, rivalry)
+
+
+def _proposed(task: Task, results: Results, keys: Keys) -> dict[int, NDArray[np.int64]]:
+    """Return the rows of what each search proposed, in its order."""
+    found = {}
+    for search in searches_of(task):
+        table, _ = read_search(results, task.detector.name, search)
+        own = np.empty(0, np.uint64) if table is None else table["key"].to_numpy()
+        found[search] = np.searchsorted(keys, own[np.isin(own, keys)])
+    return found
 
 
 def _exit_names(plan: DetectorPlan, results: Results) -> list[str]:
@@ -108,50 +144,6 @@ def _exit_names(plan: DetectorPlan, results: Results) -> list[str]:
         for n in pq.read_schema(fetched(file, fixed=True)).names
         if n.startswith("exits_")
     ]
-
-
-def _floats(table: pa.Table, name: str) -> Float:
-    return np.asarray(table[name].cast(pa.float64()).to_numpy(), np.float64)
-
-
-def _matrix(
-    table: pa.Table, name: str, rows: NDArray[np.int64], width: int
-) -> NDArray[np.float64]:
-    """Return a fixed-size list column as float64 [rows, width]; null is NaN."""
-    lists = table[name].combine_chunks()
-    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
-    values = lists.take(pa.array(rows)).flatten().cast(pa.float64())
-    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(-1, width)
-
-
-def _choose(
-    plan: DetectorPlan,
-    table: pa.Table,
-    evaluated: NDArray[np.bool_],
-    values: Mapping[str, Float],
-    objective: Float,
-    violation: Float,
-) -> Chosen:
-    """Choose among the evaluated sets; rows of the answer are rows of the table."""
-    rows = np.flatnonzero(evaluated)
-    n_folds = len(plan.folds)
-    if len(rows) == 0:
-        return Chosen(None, (None,) * n_folds)
-    searched = [values[d.name][rows] for d in plan.space.searched]
-    parameters = np.stack(searched, axis=1) if searched else np.zeros((len(rows), 1))
-    if n_folds:
-        seen, broken, trades = (_matrix(table, name, rows, n_folds) for name in _FOLD_COLUMNS[:3])
-    else:
-        seen, broken = objective[rows, np.newaxis], violation[rows, np.newaxis]
-        trades = _floats(table, "trades")[rows, np.newaxis]
-    known = InSample(
-        table["key"].to_numpy()[rows], parameters, seen, broken, trades.astype(np.int64)
-    )
-    found = choose(known, feasible=violation[rows] == 0, with_folds=n_folds > 0)
-    return Chosen(
-        None if found.final is None else int(rows[found.final]),
-        tuple(None if row is None else int(rows[row]) for row in found.folds),
-    )
 
 
 def unjudged_row(plan: DetectorPlan, keys: Keys, values: Mapping[str, float]) -> pa.Table:
@@ -216,7 +208,7 @@ def _fold_pieces(plan: DetectorPlan, results: Results) -> Iterator[pa.Table]:
         rows = np.arange(len(part))
         ids = np.repeat(np.array(set_ids(part["key"].to_numpy()), dtype=object), width)
         seen, broken, trades, out_mean, out_trades = (
-            _matrix(part, name, rows, width).ravel() for name in _FOLD_COLUMNS
+            matrix(part, name, rows, width).ravel() for name in _FOLD_COLUMNS
         )
         yield pa.table(
             [

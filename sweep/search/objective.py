@@ -161,7 +161,7 @@ def objective_faults(settings: SearchSettings, *, with_folds: bool) -> list[str]
     """List what is wrong with objective and constraints, one sentence each."""
     faults = []
     for read, texts in (
-        (read_objective, (settings.objective,)),
+        (read_objective, settings.objectives),
         (read_constraint, settings.constraints),
     ):
         for text in texts:
@@ -169,12 +169,23 @@ def objective_faults(settings: SearchSettings, *, with_folds: bool) -> list[str]
                 read(text)
             except ValueError as error:
                 faults.append(str(error))
-    name = settings.objective.removeprefix("-")
-    if with_folds and not faults and name not in SERIES_METRICS:
+    names = [text.removeprefix("-") for text in settings.objectives]
+    if not names:
+        faults.append("search.objective: name at least one metric, such as daily_lcb_r")
+    if len(set(names)) < len(names):
+        faults.append(f"search.objective: each metric once, got {', '.join(names)}")
+    if settings.kind == "cmaes" and len(names) > 1:
         faults.append(
+            f"search.objective: search=cmaes maximises one number, got {', '.join(names)}; take "
+            f"search=genetic, or constraints on the others"
+        )
+    single = [name for name in names if name in DIRECTIONS and name not in SERIES_METRICS]
+    if with_folds:
+        faults += [
             f"search.objective: {name} has no value per fold; take folds=none, or one of "
             f"{', '.join(SERIES_METRICS)}, and a constraint on {name}"
-        )
+            for name in single
+        ]
     return faults
 
 

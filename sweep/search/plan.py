@@ -20,6 +20,7 @@ from sweep.engine.symbol_data import SymbolData
 from sweep.ingest.load import Market, load_market, stored_range
 from sweep.market.calendar import as_dates, session_index, session_table
 from sweep.market.symbols import file_name, lookup
+from sweep.search.adaptive import adaptive_faults
 from sweep.search.folds import NO_FOLDS, Folds, holdout_sessions, make_folds
 from sweep.search.identity import (
     digest_of,
@@ -35,6 +36,16 @@ from sweep.search.spaces import Space, read_spaces
 from sweep.search.spec import SweepSpec
 from sweep.store.lake import Lake
 from sweep.store.place import place, versions
+
+_SEARCH_KEYS = {
+    "grid": ("grid_points",),
+    "random": (),
+    "sobol": (),
+    "genetic": ("population", "crossover_prob", "swapping_prob", "mutation_prob"),
+    "tpe": ("batch", "startup"),
+    "cmaes": ("batch",),
+}
+"""Keys of each searcher that decide what it proposes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +157,9 @@ def spec_faults(spec: SweepSpec) -> list[str]:
     faults += space_faults(detectors, spec.space)
     faults += setting_faults(spec.search)
     faults += objective_faults(spec.search, with_folds=spec.folds.kind != "none")
+    if not faults:
+        spaces = read_spaces(detectors, spec.space)
+        faults += adaptive_faults(spec.search, [*spaces.values()], spec.folds.kind)
     for detector in detectors:
         given = spec.parameters.get(detector.name, {})
         known = {p.name for p in every_parameter(detector)}
@@ -357,8 +371,7 @@ def _identity(
 ) -> dict[str, object]:
     """Return what decides the numbers of a sweep (DESIGN.md 7)."""
     search = {"kind": spec.search.kind, "seed": spec.search.seed}
-    if spec.search.kind == "grid":
-        search["grid_points"] = spec.search.grid_points
+    search |= {name: getattr(spec.search, name) for name in _SEARCH_KEYS[spec.search.kind]}
     return {
         "detectors": {
             plan.detector.name: {

@@ -3,12 +3,12 @@
 import contextlib
 import dataclasses
 import datetime as dt
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sweep.search.blocks import BlockQueue
 from sweep.search.breakdowns import write_breakdowns
@@ -24,7 +24,7 @@ from sweep.search.chosen_sets import (
 from sweep.search.document import document, finished, leaderboard, relatives
 from sweep.search.evaluation import Task
 from sweep.search.evidence_file import tried_keys, write_evidence
-from sweep.search.identity import Keys, digest_of, keys_of, set_keys
+from sweep.search.identity import digest_of, keys_of
 from sweep.search.merge import (
     Merged,
     merge_detector,
@@ -33,8 +33,8 @@ from sweep.search.merge import (
     write_fold_scores,
     write_sets,
 )
+from sweep.search.objective import read_objective
 from sweep.search.plan import DetectorPlan, SweepPlan, lake_stamp, make_plan, read_fingerprint
-from sweep.search.searchers import GridSearcher, PoolSearcher, make_searcher
 from sweep.search.spec import Progress, SweepOutcome, SweepSpec
 from sweep.search.trial import Work, build_table, run_trial
 from sweep.search.tuner import (
@@ -47,6 +47,7 @@ from sweep.search.tuner import (
     run_blocks,
     wait_for,
 )
+from sweep.search.wanted import Wanted, done_and_total, wanted_of
 from sweep.store.database import Database
 from sweep.store.errors import StoreTerminal, StoreTransient
 from sweep.store.lease import Held, Lease, lease
@@ -72,27 +73,7 @@ from sweep.store.sweep_tables import (
 
 OnProgress = Callable[[Progress], None]
 
-_KEYS_AT_A_TIME = 65_536
 _DATA_CHECK_S = 10.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """Sets of one detector that a command asks for.
-
-    Attributes
-    ----------
-    keys
-        uint64, distinct.
-    pending
-        int64, rising positions of the proposals that no part holds yet.
-    done
-        Sets that parts hold already, of those asked for.
-    """
-
-    keys: Keys
-    pending: NDArray[np.int64]
-    done: int
 
 
 def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> SweepOutcome:
@@ -149,20 +130,19 @@ def _run(
 ) -> SweepOutcome:
     """Do what is left of a sweep whose folder is ours."""
     tasks = {one.detector.name: _task(spec, plan, one) for one in plan.judged}
-    searchers = {name: make_searcher(task.space, spec.search) for name, task in tasks.items()}
     damaged = [file for name in tasks for file in results.set_aside_damaged(name)]
-    wanted = {name: _wanted(tasks[name], s, results) for name, s in searchers.items()}
+    wanted = {name: wanted_of(task, results) for name, task in tasks.items()}
     notes = (
         *plan.notes,
         *(f"damaged, set aside and done again: {file}" for file in damaged),
-        *_grid_notes(searchers),
+        *(one.note for one in wanted.values() if one.note),
         *relatives(plan),
     )
     before = results.read_json()
-    pending = sum(len(one.pending) for one in wanted.values())
+    complete = all(one.finished for one in wanted.values())
     command = _command(spec, plan)
     judged = results.read_json(EVIDENCE) is not None
-    if before is not None and pending == 0 and judged and finished(before, command):
+    if before is not None and complete and judged and finished(before, command):
         counts = before["counts"]
         when = before["timings"]["finished_at"]
         notes = (*notes, f"finished by {before['host']} at {when}; nothing was left to do")
@@ -172,7 +152,7 @@ def _run(
     started = dt.datetime.now(dt.UTC)
     results.write_json(SWEEP, document(plan, "running", command, started=started))
     outcome = TuneOutcome("done", "", Tally())
-    if pending:
+    if not complete:
         try:
             outcome = _evaluate(plan, tasks, wanted, held, tell)
         except KeyboardInterrupt:  # before the first block; from then on it ends by itself
@@ -198,32 +178,6 @@ def _command(spec: SweepSpec, plan: SweepPlan) -> str:
     return digest_of([spec.search.budget, spec.results, spec.verdict, configured])[:16]
 
 
-def _wanted(task: Task, searcher: PoolSearcher, results: Results) -> Wanted:
-    """Compare what is asked for with the parts; a set proposed twice is evaluated once."""
-    keys = np.concatenate(
-        [
-            set_keys(
-                task.detector, searcher.at(first, min(_KEYS_AT_A_TIME, searcher.total - first))
-            )
-            for first in range(0, searcher.total, _KEYS_AT_A_TIME)
-        ]
-    )
-    distinct, first = np.unique(keys, return_index=True)
-    table = results.read_parts(task.detector.name, ["key"])
-    known = np.empty(0, np.uint64) if table is None else table["key"].to_numpy()
-    missing = ~np.isin(distinct, known)
-    return Wanted(distinct, np.sort(first[missing]), int((~missing).sum()))
-
-
-def _grid_notes(searchers: dict[str, PoolSearcher]) -> list[str]:
-    return [
-        f"{name}: search.budget takes {searcher.total:,} of the grid's {searcher.size:,} sets, "
-        f"in a shuffled order; a larger budget goes on with it"
-        for name, searcher in searchers.items()
-        if isinstance(searcher, GridSearcher) and searcher.cut
-    ]
-
-
 def _evaluate(
     plan: SweepPlan,
     tasks: dict[str, Task],
@@ -233,12 +187,12 @@ def _evaluate(
 ) -> TuneOutcome:
     """Evaluate the pending sets on Ray."""
     spec = plan.spec
-    total = sum(len(one.keys) for one in wanted.values())
-    done = sum(one.done for one in wanted.values())
+    done, total = done_and_total(wanted)
     check_data = _data_check(plan)
 
     def heard(tally: Tally) -> str:
-        tell(Progress("evaluating", done + tally.sets, total, tally.failed))
+        settled = done + tally.settled
+        tell(Progress("evaluating", settled, total, tally.failed, _best(spec, tally)))
         return held.lost or check_data(_DATA_CHECK_S)
 
     tell(Progress("starting Ray", done, total))
@@ -247,7 +201,7 @@ def _evaluate(
         shared = {
             one.detector.name: _shared(spec, plan, one, tasks[one.detector.name])
             for one in plan.judged
-            if len(wanted[one.detector.name].pending)
+            if not wanted[one.detector.name].finished
         }
         wait_for([table for one in shared.values() for table in one.tables])
         work = {name: put(one) for name, one in shared.items()}
@@ -256,12 +210,25 @@ def _evaluate(
             n_sessions=len(plan.dates),
             workers=workers,
             block_size=spec.execution.block_size,
+            searches={name: wanted[name].searches for name in work},
         )
         watch = Watch(spec.execution.max_failure_rate, heard)
         tell(Progress("evaluating", done, total))
         outcome = run_blocks(queue, run_trial, work, workers=workers, watch=watch)
     changed = check_data(0.0)
     return TuneOutcome("failed", changed, outcome.tally) if changed else outcome
+
+
+def _best(spec: SweepSpec, tally: Tally) -> str:
+    """Say which objective is the best of this run so far, empty before there is one."""
+    if not tally.best:
+        return ""
+    name, value = max(tally.best.items(), key=lambda item: item[1])
+    if not math.isfinite(value):
+        return ""
+    objective = read_objective(spec.search.objectives[0])
+    of = f" ({name})" if len(spec.detectors) > 1 else ""
+    return f"best {objective.metric} {objective.sign * value:.4g}{of}"
 
 
 def _shared(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan, task: Task) -> Work:
@@ -307,14 +274,15 @@ def _conclude(
 ) -> SweepOutcome:
     """Write ledger, tables, evidence, SQL rows and `sweep.json` of what is finished."""
     spec = plan.spec
-    total = sum(len(one.keys) for one in wanted.values())
-    done = sum(one.done for one in wanted.values()) + outcome.tally.sets
+    done, total = done_and_total(wanted)
+    done += outcome.tally.settled
     tell(Progress("writing tables", done, total, outcome.tally.failed))
     merged: dict[str, Merged] = {}
     for one in plan.judged:
-        found = merge_detector(one, tasks[one.detector.name], results)
+        name = one.detector.name
+        found = merge_detector(one, tasks[name], results, wanted[name].keys)
         if found is not None:
-            merged[one.detector.name] = found
+            merged[name] = found
     full = [(one, evaluate_full(spec, one, merged.get(one.detector.name))) for one in plan.judged]
     _record_tries(plan, merged, full)
     tables = _set_tables(spec, plan, merged)

@@ -1,39 +1,26 @@
-"""Propose parameter sets: grid and random, behind the interface that adaptive searchers will use.
+"""Propose parameter sets without looking at results: grid, random, Sobol.
 
-A searcher is asked for sets and told what became of them, both in the order of its proposals, so
-that a run is the same for any number of workers. Proposals are prefix-stable: a larger budget
-begins with the sets of a smaller one.
+Proposals are prefix-stable: a larger budget begins with the sets of a smaller one. Searches that
+do look are in `adaptive`.
 """
 
 import abc
 import hashlib
 import math
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import qmc
 
 from detectors.bars import Float
 from sweep.engine.sets import ParameterSets
 from sweep.search.spaces import Space
-from sweep.search.spec import SEARCH_KINDS, SearchSettings
+from sweep.search.spec import ADAPTIVE_KINDS, SEARCH_KINDS, SearchSettings
 
 _DRAWS_PER_COUNT = 4  # Philox yields four 64-bit numbers per step of its counter
 _ROUNDS = 6
 _MOST_SETS = 2**62
-
-
-class Searcher(Protocol):
-    """Where parameter sets come from; `total` is the number it proposes at most."""
-
-    total: int
-
-    def ask(self, n: int) -> ParameterSets:
-        """Propose at most n sets; none at the end."""
-
-    def tell(self, sets: ParameterSets, objective: Float, violation: Float) -> None:
-        """Hear the objective [sets] and constraint violation [sets] of proposed sets."""
 
 
 class PoolSearcher(abc.ABC):
@@ -56,9 +43,6 @@ class PoolSearcher(abc.ABC):
         first, count = self._position, min(n, self.total - self._position)
         self._position += count
         return self.at(first, count)
-
-    def tell(self, sets: ParameterSets, objective: Float, violation: Float) -> None:  # noqa: B027
-        """Learn nothing: this is the rule for every pool, not a default to be replaced."""
 
 
 class RandomSearcher(PoolSearcher):
@@ -85,6 +69,33 @@ class RandomSearcher(PoolSearcher):
         skipped = first % _DRAWS_PER_COUNT
         bits = np.random.Philox(key=key, counter=first // _DRAWS_PER_COUNT)
         return np.random.Generator(bits).random(count + skipped)[skipped:]
+
+
+class SobolSearcher(PoolSearcher):
+    """Points of a scrambled Sobol sequence, which leaves no corner of the space empty for long.
+
+    Every parameter has a dimension of the sequence, in the order of the space, so fixing one
+    changes the draws of those after it. Balance is best where the budget is a power of two.
+    """
+
+    def __init__(self, space: Space, settings: SearchSettings) -> None:
+        super().__init__(space, settings.budget)
+        text = f"{settings.seed}/{space.detector.name}/sobol"
+        digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        self._scramble = int.from_bytes(digest, "big")
+
+    def at(self, first: int, count: int) -> ParameterSets:
+        """Return points first to first + count - 1 of the sequence."""
+        searched = self._space.searched
+        if not searched or count == 0:
+            return self._space.sets({d.name: np.empty(0) for d in searched}, count)
+        sequence = qmc.Sobol(len(searched), rng=np.random.default_rng(self._scramble))
+        sequence.fast_forward(first)
+        # From its beginning, any other length than a power of two is warned of.
+        drawn = count if first else 2 ** math.ceil(math.log2(count))
+        points = sequence.random(drawn)[:count]
+        columns = {d.name: d.from_unit(points[:, k]) for k, d in enumerate(searched)}
+        return self._space.sets(columns, count)
 
 
 class GridSearcher(PoolSearcher):
@@ -158,24 +169,40 @@ def _shuffled(size: int, seed: str) -> Callable[[NDArray[np.uint64]], NDArray[np
     return order
 
 
+_POOLS: dict[str, Callable[[Space, SearchSettings], PoolSearcher]] = {
+    "grid": GridSearcher,
+    "random": RandomSearcher,
+    "sobol": SobolSearcher,
+    **dict.fromkeys(ADAPTIVE_KINDS, RandomSearcher),
+}
+
+
 def make_searcher(space: Space, settings: SearchSettings) -> PoolSearcher:
-    """Return the searcher of one detector."""
-    if settings.kind == "grid":
-        return GridSearcher(space, settings)
-    if settings.kind == "random":
-        return RandomSearcher(space, settings)
-    raise ValueError(f"search.kind must be one of {', '.join(SEARCH_KINDS)}, got {settings.kind}")
+    """Return the pool of one detector; beside an adaptive search, its random baseline."""
+    if settings.kind not in _POOLS:
+        raise ValueError(
+            f"search.kind must be one of {', '.join(SEARCH_KINDS)}, got {settings.kind}"
+        )
+    return _POOLS[settings.kind](space, settings)
+
+
+_LEAST = {"budget": 1, "seed": 0, "grid_points": 2, "population": 2, "batch": 1, "startup": 1}
+_SHARES = ("crossover_prob", "swapping_prob", "mutation_prob")
 
 
 def setting_faults(settings: SearchSettings) -> list[str]:
-    """List what is wrong with kind, budget, seed and grid points, one sentence each."""
+    """List what is wrong with kind, budget, seed and the searchers' own keys."""
     faults = []
     if settings.kind not in SEARCH_KINDS:
         faults.append(
             f"search.kind must be one of {', '.join(SEARCH_KINDS)}, got {settings.kind!r}"
         )
-    for name, least in (("budget", 1), ("seed", 0), ("grid_points", 2)):
+    for name, least in _LEAST.items():
         value = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             faults.append(f"search.{name} must be a whole number of {least} or more, got {value}")
+    for name in _SHARES:
+        share = getattr(settings, name)
+        if not (share is None and name == "mutation_prob") and not 0.0 <= share <= 1.0:
+            faults.append(f"search.{name} must lie in 0 to 1, got {share}")
     return faults

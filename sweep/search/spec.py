@@ -8,10 +8,13 @@ from sweep.evidence.criteria import Thresholds
 from sweep.ingest.run_spec import RunSpec
 from sweep.store.place import Place
 
-SearchKind = Literal["grid", "random"]
+SearchKind = Literal["grid", "random", "sobol", "genetic", "tpe", "cmaes"]
 FoldKind = Literal["none", "split", "walk_forward", "combinatorial"]
 
-SEARCH_KINDS: tuple[SearchKind, ...] = ("grid", "random")
+SEARCH_KINDS: tuple[SearchKind, ...] = ("grid", "random", "sobol", "genetic", "tpe", "cmaes")
+ADAPTIVE_KINDS: tuple[SearchKind, ...] = ("genetic", "tpe", "cmaes")
+"""Searches that look at results: one per fold and one for the final set, and a random baseline."""
+
 FOLD_KINDS: tuple[FoldKind, ...] = ("none", "split", "walk_forward", "combinatorial")
 
 
@@ -24,24 +27,49 @@ class SearchSettings:
     kind
         Searcher.
     budget
-        Parameter sets per detector, at least 1.
+        Parameter sets per detector; of an adaptive search per fold, for the final set, and of
+        the random baseline. At least 1.
     seed
         Seed of the proposals, 0 or more.
     objective
         Metric maximised; a name of `objective.DIRECTIONS`, with `-` before it to minimise one
-        that has no direction of its own.
+        that has no direction of its own. Of several the first ranks and chooses, all of them
+        make the Pareto front, and `genetic` and `tpe` search for that front.
     constraints
         Texts such as `trades>=100`.
     grid_points
         Values that a grid takes of a range that is neither `step` nor `choice`, at least 2.
+    population
+        Sets of a generation of `genetic`, at least 2.
+    crossover_prob, swapping_prob, mutation_prob
+        `genetic`: share of children with two parents, of parameters taken from the second, and
+        of parameters drawn anew (None: one of a set).
+    batch, startup
+        `tpe`, `cmaes`: sets proposed from one model; `tpe`: random ones before the first.
     """
 
     kind: SearchKind = "random"
     budget: int = 1000
     seed: int = 0
-    objective: str = "daily_lcb_r"
+    objective: str | tuple[str, ...] = "daily_lcb_r"
     constraints: tuple[str, ...] = ("trades>=30",)
     grid_points: int = 5
+    population: int = 50
+    crossover_prob: float = 0.9
+    swapping_prob: float = 0.5
+    mutation_prob: float | None = None
+    batch: int = 20
+    startup: int = 50
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Return the texts of all objectives."""
+        return (self.objective,) if isinstance(self.objective, str) else self.objective
+
+    @property
+    def adaptive(self) -> bool:
+        """Return True where proposals depend on results."""
+        return self.kind in ADAPTIVE_KINDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,12 +209,15 @@ class Progress:
         Parameter sets finished (earlier runs included) and wanted; 0 of 0 before they are known.
     failed
         Sets that failed.
+    best
+        Best objective of this run so far, in words.
     """
 
     stage: str
     done: int = 0
     total: int = 0
     failed: int = 0
+    best: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sweep.engine.block import evaluate_block
 from sweep.engine.candidates import CandidateTable, build_candidates
 from sweep.engine.settings import Costs, FillSettings
 from sweep.engine.symbol_data import SymbolData
+from sweep.search.adaptive_trial import run_search
 from sweep.search.evaluation import Task, evaluate_ranges
 from sweep.search.identity import block_name
 from sweep.search.plan import DetectorPlan
@@ -57,12 +58,12 @@ def build_table(
 
 
 def run_trial(config: Mapping[str, Any], work: Mapping[str, Any]) -> None:
-    """Evaluate the block of a trial, write its part, then report.
+    """Evaluate the block of a trial, or run its search; write parts, then report.
 
     Parameters
     ----------
     config
-        `detector` and `ranges` of a `Block`.
+        `detector`, `ranges` and `search` of a `Block`.
     work
         detector -> reference to its `Work`.
     """
@@ -78,7 +79,12 @@ def run_trial(config: Mapping[str, Any], work: Mapping[str, Any]) -> None:
         tables = tuple(ray.get(list(shared.tables)))
         _compile(shared.task, tables)
         _ready[ready] = tables
-    tune.report(write_block(shared, _ready[ready], config["ranges"]))
+    if config["search"] is None:
+        tune.report(write_block(shared, _ready[ready], config["ranges"]))
+        return
+    results = Results(shared.storage_root, shared.sweep_id)
+    for heard in run_search(shared.task, _ready[ready], results, config["search"]):
+        tune.report(heard)
 
 
 def _compile(task: Task, tables: Sequence[CandidateTable]) -> None:
@@ -102,7 +108,8 @@ def write_block(
     results.write_part(name, rows.sets)
     return {
         "sets": len(rows.keys),
+        "settled": len(rows.keys),
         "failed": rows.failed,
         "seconds": rows.seconds,
-        "part": name,
+        "best": rows.best,
     }

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import importlib
 import logging
+import math
 import os
 import signal
 import tempfile
@@ -24,10 +25,24 @@ _JOB_MARKS = ("RAY_ADDRESS", "RAY_JOB_ID", "RAY_JOB_SUBMISSION_ID")
 
 @dataclasses.dataclass
 class Tally:
-    """What the trials of this run reported so far."""
+    """What the trials of this run reported so far.
+
+    Attributes
+    ----------
+    sets, failed
+        Evaluated, and failed of these.
+    settled
+        Proposals that have their answer; a search finds some of them evaluated.
+    best
+        detector -> best objective of a feasible set.
+    lost_blocks
+        Trials that ended without a report.
+    """
 
     sets: int = 0
     failed: int = 0
+    settled: int = 0
+    best: dict[str, float] = dataclasses.field(default_factory=dict)
     lost_blocks: int = 0
 
 
@@ -86,13 +101,17 @@ class Watch:
         """Return True where no further block should start."""
         return self.interrupted or bool(self.reason)
 
-    def reported(self, result: Mapping[str, Any] | None, *, error: bool) -> None:
-        """Count a finished or lost block."""
-        if error or not result or "sets" not in result:
-            self.tally.lost_blocks += 1
-        else:
-            self.tally.sets += int(result["sets"])
-            self.tally.failed += int(result["failed"])
+    def ended(self, *, error: bool) -> None:
+        """Count a trial that ended, lost where it failed for good."""
+        self.tally.lost_blocks += error
+
+    def reported(self, detector: str, result: Mapping[str, Any]) -> None:
+        """Count what a trial reports."""
+        self.tally.sets += int(result["sets"])
+        self.tally.failed += int(result["failed"])
+        self.tally.settled += int(result["settled"])
+        best = max(self.tally.best.get(detector, -math.inf), float(result["best"]))
+        self.tally.best[detector] = best
         done, failed = self.tally.sets, self.tally.failed
         if done >= _LEAST_JUDGED and failed > self._rate * done:
             self.reason = (
@@ -199,7 +218,8 @@ def run_blocks(
     queue
         Blocks to run.
     trial
-        `trial(config, work)`; reports `sets`, `failed` and `seconds`.
+        `trial(config, work)`; reports `sets`, `settled`, `failed`, `seconds` and `best`, a search
+        more than once.
     work
         Handed to every trial by reference.
     workers
@@ -228,6 +248,8 @@ def run_blocks(
                 name="blocks",
                 storage_path=folder,
                 verbose=0,
+                # A search is asked to stop where it reports; what it found is written by then.
+                stop=lambda _, __: watch.stopped,
                 failure_config=tune.FailureConfig(max_failures=_RETRIES),
             ),
         ).fit()
@@ -271,21 +293,33 @@ def _block_searcher(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
         def __init__(self) -> None:
             super().__init__(metric="sets", mode="max")
             self._running: dict[str, Block] = {}
+            self._heard: dict[str, int] = {}
 
         def suggest(self, trial_id: str) -> dict[str, Any] | str:
             block = None if watch.stopped else queue.take()
             if block is None:
                 return str(searcher.FINISHED)
             self._running[trial_id] = block
-            return {"detector": block.detector, "ranges": [list(r) for r in block.ranges]}
+            return {
+                "detector": block.detector,
+                "ranges": [list(r) for r in block.ranges],
+                "search": block.search,
+            }
+
+        def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+            name = self._running[trial_id].detector
+            self._heard[trial_id] = int(result["training_iteration"])
+            queue.measured(name, int(result["sets"]), float(result["seconds"]))
+            watch.reported(name, result)
 
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
-            block = self._running.pop(trial_id)
-            if result and "seconds" in result:
-                queue.measured(block.detector, len(block), float(result["seconds"]))
-            watch.reported(result, error=error)
+            # The report at which a trial is stopped comes with its end only.
+            if result and int(result["training_iteration"]) > self._heard.get(trial_id, 0):
+                self.on_trial_result(trial_id, result)
+            del self._running[trial_id]
+            watch.ended(error=error or trial_id not in self._heard)
 
         def save(self, checkpoint_path: str) -> None:
             """Keep nothing: a resumed sweep starts a new run."""

@@ -45,7 +45,7 @@ SORT_KEYS: Mapping[str, tuple[str, ...]] = {
 
 DAILY_ROWS = 65_536  # rows of one daily/part file
 _GROUP_ROWS = 4_096
-_KINDS = ("sets", "trades")  # what a block leaves
+_KINDS = ("sets", "trades", "searches")  # what a trial leaves
 _DIGEST_ROWS = 16_384
 
 
@@ -151,6 +151,11 @@ class Results:
         """Write one block under its content's name; writing it again changes nothing."""
         self.write_table(f"{PARTS}/{kind}/{name}", [table])
         return self.path / PARTS / kind / name
+
+    def read_part(self, name: str, kind: str = "sets") -> pa.Table | None:
+        """Return one part, None where there is none."""
+        file = self.path / PARTS / kind / name
+        return pq.read_table(fetched(file)) if file.exists() else None
 
     def read_parts(
         self, detector: str, columns: Sequence[str], low: int = 0, high: int = 2**64 - 1

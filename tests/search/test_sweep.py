@@ -209,6 +209,35 @@ def test_tables_are_the_same_bits_for_any_workers_blocks_and_budgets_on_the_way(
     assert Ledger(grown.storage_root).count("breakout_bullish", {"SPY": held_out}) == 61
 
 
+def test_an_adaptive_sweep_is_the_same_for_any_workers_and_goes_on(make_spec, ray_local):
+    def genetic(name, budget, workers):
+        return make_spec(
+            name,
+            detectors=("breakout_bullish",),
+            search=SearchSettings(
+                kind="genetic", budget=budget, population=10, constraints=("trades>=5",)
+            ),
+            folds=FoldSettings(kind="split"),
+            execution=ExecutionSettings(workers=workers),
+        )
+
+    small = run_sweep(genetic("a", 20, 1))
+    grown = run_sweep(genetic("a", 45, 2))
+    whole = run_sweep(genetic("b", 45, 1))
+    assert (small.status, grown.sweep_id, grown.sets) == ("done", whole.sweep_id, whole.sets)
+    assert digest(grown.folder) == digest(whole.folder)
+    assert run_sweep(genetic("b", 45, 1)).evaluated == 0
+    about = json.loads((whole.folder / "sweep.json").read_text())["detectors"]["breakout_bullish"]
+    assert [row["search"] for row in about["searches"]] == ["fold 0", "final"]
+    assert [(row["sets"], row["random_sets"]) for row in about["searches"]] == [(45, 45)] * 2
+    # Two searches and the baseline, each of 45 distinct sets, few of them shared.
+    assert 120 <= whole.sets == whole.evaluated <= 135
+    chosen = about["chosen"]
+    assert chosen["folds"][0] == about["searches"][0]["chosen"]
+    found = json.loads((whole.folder / "evidence.json").read_text())["detectors"]
+    assert found["breakout_bullish"]["final"]["set_id"] == chosen["final"]
+
+
 def test_a_sweep_without_folds_over_a_grid_with_all_trades(make_spec, ray_local):
     spec = make_spec(
         detectors=("breakout_bullish",),

@@ -27,7 +27,9 @@ def reporting(failed=0):
         from ray import tune  # noqa: PLC0415
 
         n = sum(after - first for first, after in config["ranges"])
-        tune.report({"sets": n, "failed": min(n, failed), "seconds": 0.01})
+        tune.report(
+            {"sets": n, "failed": min(n, failed), "seconds": 0.01, "settled": n, "best": 0.5}
+        )
 
     return trial
 
@@ -80,7 +82,7 @@ def test_sigterm_ends_it_cleanly(ray_local):
         from ray import tune  # noqa: PLC0415
 
         time.sleep(0.1)
-        tune.report({"sets": 5, "failed": 0, "seconds": 0.1})
+        tune.report({"sets": 5, "failed": 0, "seconds": 0.1, "settled": 5, "best": 0.5})
 
     def terminate_once(tally):
         if tally.sets == 5:
