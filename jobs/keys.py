@@ -123,6 +123,7 @@ RULES: dict[str, Rule] = {
     "folds.out_groups": Number(1, unit="groups", integer=True),
     "holdout.fraction": Number(0, 0.9),
     "holdout.minimum": _GAP,
+    "sweep.dry_run": Flag(),
     "sweep.block_size": Number(1, unit="parameter sets", integer=True, nullable=True),
     "sweep.max_failure_rate": Number(0, 1),
     "ray.address": Text("auto or host:port", nullable=True),

@@ -32,6 +32,8 @@ def _run(config: dict[str, Any]) -> int:
     from sweep.search.runner import run_sweep  # noqa: PLC0415 - slow
 
     spec = settings.sweep(config)
+    if spec.execution.dry_run:
+        return _rehearse(spec)
     with Reporter() as reporter:
         outcome = run_sweep(
             spec,
@@ -62,6 +64,16 @@ def _run(config: dict[str, Any]) -> int:
         outcome.folder,
     )
     return DONE if outcome.status == "done" else FAILED
+
+
+def _rehearse(spec: Any) -> int:  # noqa: ANN401 - importing its class is slow
+    """Say what a sweep would take."""
+    from sweep.search.dry_run import rehearse  # noqa: PLC0415 - slow
+
+    for line in rehearse(spec):
+        _log.info(line)
+    _log.info("SWEEP RESULT status=done sets=0 failed=0 results=none")
+    return DONE
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from sweep.report.console import console, judged, number, table_of
+from sweep.report.fronts import show_front
 from sweep.report.searches import show_searches
 from sweep.report.verdicts import show_verdicts
 from sweep.store.place import Place
@@ -43,6 +44,7 @@ def show_sweep(folder: Place) -> None:
     """
     about: dict[str, Any] = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
     out = console()
+    objectives = about["identity"]["objective"]
     best = []
     for name, detector in about["detectors"].items():
         out.print()
@@ -54,6 +56,8 @@ def show_sweep(folder: Place) -> None:
         out.print(f"  {_counts(folder, name)}", soft_wrap=True)
         shown = detector["chosen"]["final"] or detector["configured"]["set_id"]
         out.print(f"  {_states(folder, name, shown)}", soft_wrap=True)
+        if isinstance(objectives, list):
+            show_front(out, folder, name, tuple(objectives))
         show_searches(out, name, detector.get("searches", []))
         best += [{**row, "set_id": name} for row in rows if row["final"]]
     out.print()

@@ -19,6 +19,8 @@ from sweep.engine.symbol_data import volume_proxies
 from sweep.search.chosen_sets import FullSets, configured_values, set_id_of
 from sweep.search.identity import canonical, set_ids
 from sweep.search.merge import Merged
+from sweep.search.objective import read_objective
+from sweep.search.pareto import pareto_table
 from sweep.search.plan import DetectorPlan, SweepPlan
 from sweep.store.results import Results, sweep_names
 
@@ -173,6 +175,19 @@ def leaderboard(tables: Sequence[pa.Table]) -> str:
             ranked = table.filter(pc.less_equal(pc.fill_null(table["rank"], LEADERS + 1), LEADERS))
             best.append(ranked.sort_by("rank"))
     joined = pa.concat_tables(best or [pa.table({})], promote_options="default")
+    buffer = io.BytesIO()
+    if joined.num_columns:
+        pyarrow.csv.write_csv(joined, buffer)
+    return buffer.getvalue().decode()
+
+
+def pareto_csv(plan: SweepPlan, tables: Sequence[pa.Table]) -> str | None:
+    """Return the Pareto front of every detector as CSV, None for a single objective."""
+    objectives = [read_objective(text) for text in plan.spec.search.objectives]
+    if len(objectives) < 2:
+        return None
+    fronts = [pareto_table(t, objectives) for t in tables if "pareto" in t.column_names]
+    joined = pa.concat_tables(fronts or [pa.table({})], promote_options="default")
     buffer = io.BytesIO()
     if joined.num_columns:
         pyarrow.csv.write_csv(joined, buffer)

@@ -51,15 +51,22 @@ STITCHED_SCHEMA = pa.schema(
 
 @dataclasses.dataclass(frozen=True)
 class TradedSets:
-    """Daily net R of the sets with a trade; each iteration reads the files again."""
+    """Daily net R of the sets with a trade; each iteration reads the files again.
+
+    `only` are the ids wanted, None: all.
+    """
 
     folder: Place
     detector: str
+    only: frozenset[str] | None = None
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """Yield float32 [sets, sessions of the detector's axis]."""
-        for _, values in daily_chunks(self.folder, self.detector):
-            traded = values[values.any(axis=1)]
+        for names, values in daily_chunks(self.folder, self.detector):
+            wanted = values.any(axis=1)
+            if self.only is not None:
+                wanted &= np.array([name in self.only for name in names], np.bool_)
+            traded = values[wanted]
             if len(traded):
                 yield traded
 
@@ -148,6 +155,9 @@ def _case(
     )
     if merged is None:
         return case
+    if merged.selected.rival is not None:
+        ids_drawn = frozenset(set_ids(merged.keys[merged.selected.baseline]))
+        case = dataclasses.replace(case, drawn=TradedSets(results.path, name, ids_drawn))
     chosen = (merged.chosen.final, *merged.chosen.folds)
     ids = [None if row is None else set_ids(merged.keys[[row]])[0] for row in chosen]
     series = [None if name is None else set_series(full.results[name].block) for name in ids]

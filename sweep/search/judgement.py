@@ -32,6 +32,8 @@ class Case:
         Distinct sets of this sweep, and of all sweeps that share a symbol-session with it.
     returns
         Daily net R of the sets that traded, see `measure_matrix`.
+    drawn
+        Of those drawn at random beside an adaptive search; None for a pool.
     n_sessions
         Sessions of the detector's axis.
     final_id, final
@@ -50,6 +52,7 @@ class Case:
     tries_ever: int
     returns: Iterable[NDArray[np.floating[Any]]]
     n_sessions: int
+    drawn: Iterable[NDArray[np.floating[Any]]] | None = None
     final_id: str | None = None
     final: SetSeries | None = None
     ambiguous_frac: float | None = None
@@ -79,7 +82,7 @@ class Judged:
 
 def measure(case: Case) -> Measured:
     """Compute all statistics of one detector."""
-    matrix = measure_matrix(case.returns)
+    matrix = measure_matrix(case.returns, case.drawn)
     return Measured(
         case=case,
         matrix=matrix,

@@ -46,7 +46,8 @@ class Matrix:
     n_sets
         Sets with a trade; the others stay in the number of tries only.
     moments
-        Of each of them; None where there is none, as everything else then is.
+        Of each of them, or of the random ones beside an adaptive search; None where there is
+        none.
     effective, clusters
         Effective number of tries, by the spectrum of correlations and by families.
     pbo, spa, stepm
@@ -124,7 +125,10 @@ class Plateau:
     peak_ratio: float
 
 
-def measure_matrix(returns: Iterable[NDArray[np.floating[Any]]]) -> Matrix:
+def measure_matrix(
+    returns: Iterable[NDArray[np.floating[Any]]],
+    drawn: Iterable[NDArray[np.floating[Any]]] | None = None,
+) -> Matrix:
     """Measure all sets that traded.
 
     Parameters
@@ -132,6 +136,10 @@ def measure_matrix(returns: Iterable[NDArray[np.floating[Any]]]) -> Matrix:
     returns
         Daily net R in parts [sets, sessions], float32 or float64, none of them all 0; gone over
         several times, so that `__iter__` must start afresh. Never held whole.
+    drawn
+        The same of those drawn at random beside an adaptive search. Its own sets crowd where
+        results are good, so they vary less than luck does; moments and effective number are
+        those of the random ones. None: of all.
     """
     n_sets, n_sessions = 0, 0
     for part in returns:
@@ -139,11 +147,13 @@ def measure_matrix(returns: Iterable[NDArray[np.floating[Any]]]) -> Matrix:
     if n_sets == 0 or n_sessions < LEAST_SESSIONS:
         return Matrix(n_sets)
     blocks = min(MOST_BLOCKS, n_sessions // LEAST_BLOCK // 2 * 2)
+    spread = returns if drawn is None else drawn
+    known = any(len(part) for part in spread)
     return Matrix(
         n_sets=n_sets,
-        moments=column_moments(returns),
-        effective=effective_number_of_trials(returns),
-        clusters=cluster_trials(returns),
+        moments=column_moments(spread) if known else None,
+        effective=effective_number_of_trials(spread) if known else None,
+        clusters=cluster_trials(spread) if known else None,
         pbo=pbo_cscv(returns, n_blocks=blocks) if n_sets > 1 else None,
         spa=spa(returns),
         stepm=stepm(returns),

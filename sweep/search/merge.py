@@ -16,6 +16,7 @@ from sweep.search.evaluation import Task
 from sweep.search.identity import Keys, set_ids
 from sweep.search.in_sample import floats, matrix
 from sweep.search.objective import DIRECTIONS, ranking, total_violation
+from sweep.search.pareto import pareto_front
 from sweep.search.plan import DetectorPlan
 from sweep.search.rivalry import compare
 from sweep.search.selection import Selected, select
@@ -109,6 +110,10 @@ def merge_detector(plan: DetectorPlan, task: Task, results: Results, pool: Keys)
             np.where(np.isfinite(violation), violation, np.nan), from_pandas=True
         ),
     }
+    if len(task.objectives) > 1:
+        several = np.stack([one.of(measured) for one in task.objectives], axis=1)
+        front = pareto_front(several, evaluated & (violation == 0))
+        columns["pareto"] = pa.array(front, mask=~evaluated)
     columns |= {name: table[name] for name in [*names, *metrics]}
     values = {name.removeprefix("param."): floats(table, name) for name in names}
     selected = select(
@@ -180,7 +185,7 @@ def write_sets(results: Results, tables: Sequence[pa.Table]) -> int:
 
 
 def _place(name: str) -> int:
-    head = ("detector", "set_id", "status", "text", "rank", "objective", "violation")
+    head = ("detector", "set_id", "status", "text", "rank", "objective", "violation", "pareto")
     if name in head:
         return head.index(name)
     return len(head) + (0 if name.startswith("param.") else 1)

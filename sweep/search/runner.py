@@ -21,7 +21,7 @@ from sweep.search.chosen_sets import (
     write_funnel,
     write_trades,
 )
-from sweep.search.document import document, finished, leaderboard, relatives
+from sweep.search.document import document, finished, leaderboard, pareto_csv, relatives
 from sweep.search.evaluation import Task
 from sweep.search.evidence_file import tried_keys, write_evidence
 from sweep.search.identity import digest_of, keys_of
@@ -59,6 +59,7 @@ from sweep.store.results import (
     LEADERBOARD,
     LOCK,
     PARAMETER_SETS,
+    PARETO,
     SWEEP,
     TRADES,
     Results,
@@ -129,7 +130,7 @@ def _run(
     spec: SweepSpec, plan: SweepPlan, results: Results, held: Lease, tell: OnProgress
 ) -> SweepOutcome:
     """Do what is left of a sweep whose folder is ours."""
-    tasks = {one.detector.name: _task(spec, plan, one) for one in plan.judged}
+    tasks = {one.detector.name: task_of(spec, plan, one) for one in plan.judged}
     damaged = [file for name in tasks for file in results.set_aside_damaged(name)]
     wanted = {name: wanted_of(task, results) for name, task in tasks.items()}
     notes = (
@@ -161,7 +162,8 @@ def _run(
     return _conclude(plan, results, tasks, wanted, outcome, notes, command, started, tell)
 
 
-def _task(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan) -> Task:
+def task_of(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan) -> Task:
+    """Return what a worker needs to know of a detector."""
     return Task(
         space=one.space,
         search=spec.search,
@@ -364,6 +366,9 @@ def _write_tables(
     write_funnel(plan, results, full)
     write_breakdowns(plan.spec, results, full, merged)
     results.write_text(LEADERBOARD, leaderboard(tables))
+    front = pareto_csv(plan, tables)
+    if front is not None:
+        results.write_text(PARETO, front)
     return rows
 
 

@@ -90,7 +90,8 @@ class SobolSearcher(PoolSearcher):
         if not searched or count == 0:
             return self._space.sets({d.name: np.empty(0) for d in searched}, count)
         sequence = qmc.Sobol(len(searched), rng=np.random.default_rng(self._scramble))
-        sequence.fast_forward(first)
+        if first:
+            sequence.fast_forward(first)
         # From its beginning, any other length than a power of two is warned of.
         drawn = count if first else 2 ** math.ceil(math.log2(count))
         points = sequence.random(drawn)[:count]

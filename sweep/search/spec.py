@@ -135,6 +135,8 @@ class ExecutionSettings:
     ----------
     block_size
         Parameter sets per Tune trial, None = measured.
+    dry_run
+        True: say what it would take, and stop.
     max_failure_rate
         Share of failed sets, of those evaluated, past which the sweep stops; in [0, 1].
     workers
@@ -147,6 +149,7 @@ class ExecutionSettings:
     """
 
     block_size: int | None = None
+    dry_run: bool = False
     max_failure_rate: float = 0.1
     workers: int | None = None
     address: str | None = None

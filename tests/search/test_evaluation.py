@@ -9,7 +9,7 @@ from sweep.engine.single_set import evaluate_single
 from sweep.search.evaluation import evaluate_ranges, proposals
 from sweep.search.identity import set_ids, set_keys
 from sweep.search.plan import make_plan
-from sweep.search.runner import _task
+from sweep.search.runner import task_of
 from sweep.search.searchers import make_searcher
 from sweep.search.spec import FoldSettings, ResultSettings, SearchSettings
 from sweep.search.trial import build_table
@@ -21,7 +21,7 @@ def prepared(make_spec):
         spec = make_spec(detectors=("breakout_bullish",), **changes)
         plan = make_plan(spec)
         (one,) = plan.judged
-        task = _task(spec, plan, one)
+        task = task_of(spec, plan, one)
         tables = [
             build_table(one, data, spec.fills, spec.costs[data.asset_class])
             for data in one.symbols

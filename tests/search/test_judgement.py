@@ -213,3 +213,21 @@ def test_evidence_is_json_without_infinities_and_does_not_depend_on_the_parts(ed
     assert missed(endless) == {"plateau"}
     assert describe(endless)["plateau"]["peak_ratio"] is None
     assert "its neighbours do not" in endless.judgement.summary
+
+
+def test_beside_an_adaptive_search_luck_is_measured_by_the_random_sets():
+    rng = np.random.default_rng(5)
+    drawn = rng.standard_normal((60, 240)).astype(np.float32)
+    # The search crowds: near copies of one set, so that little varies.
+    crowd = drawn[:1] + rng.standard_normal((300, 240)).astype(np.float32) * 1e-3
+    every = [np.concatenate([drawn, crowd])]
+    alone, beside = measure_matrix(every), measure_matrix(every, [drawn])
+    assert beside.n_sets == alone.n_sets == 360
+    assert beside.spa.p_consistent == alone.spa.p_consistent
+    assert beside.pbo.pbo == alone.pbo.pbo
+    assert beside.moments.sharpe.shape == (60,)
+    assert beside.moments.sharpe.std() > 1.5 * alone.moments.sharpe.std()
+    none = measure_matrix(every, [])
+    assert none.moments is None
+    assert none.clusters is None
+    assert none.spa.p_consistent == alone.spa.p_consistent

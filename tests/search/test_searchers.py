@@ -42,7 +42,7 @@ def everything(searcher, n):
     return [r for part in itertools.takewhile(len, parts) for r in rows(part)]
 
 
-@pytest.mark.parametrize("kind", ["grid", "random"])
+@pytest.mark.parametrize("kind", ["grid", "random", "sobol"])
 @pytest.mark.parametrize("chunk", [1, 7, 1000])
 def test_proposals_do_not_depend_on_how_many_are_asked_for(kind, chunk):
     settings = SearchSettings(kind=kind, budget=50, seed=3)
@@ -51,7 +51,7 @@ def test_proposals_do_not_depend_on_how_many_are_asked_for(kind, chunk):
     assert everything(make_searcher(space(), settings), chunk) == whole
 
 
-@pytest.mark.parametrize("kind", ["grid", "random"])
+@pytest.mark.parametrize("kind", ["grid", "random", "sobol"])
 def test_a_larger_budget_begins_with_the_sets_of_a_smaller_one(kind):
     small = everything(make_searcher(space(), SearchSettings(kind=kind, budget=40, seed=9)), 40)
     large = everything(make_searcher(space(), SearchSettings(kind=kind, budget=90, seed=9)), 13)
@@ -66,6 +66,17 @@ def test_random_draws_of_a_parameter_survive_the_fixing_of_another():
         RandomSearcher(space({"exit": {"stop_atr": 1}}), SearchSettings(budget=30)).ask(30)
     )
     assert [r | {"stop_atr": 1.0} for r in free] == fixed
+
+
+def test_sobol_points_fill_every_cell_of_a_fine_division():
+    points = make_searcher(space(SMALL), SearchSettings(kind="sobol", budget=64)).ask(64)
+    # The first 64 points of a digital net: 8 x 8 cells of two dimensions hold one each.
+    buffer = np.floor(points.values["breakout_buffer_atr"] / 0.6 * 8)
+    stop = np.round(points.values["stop_atr"] / 0.5 - 1)
+    assert np.unique(buffer, return_counts=True)[1].tolist() == [8] * 8
+    assert np.unique(stop, return_counts=True)[1].tolist() == [16] * 4
+    lookback = np.unique(points.values["breakout_lookback_bars"], return_counts=True)[1]
+    assert 20 <= lookback.min() <= lookback.max() <= 23
 
 
 def test_two_detectors_draw_differently():

@@ -1,0 +1,51 @@
+"""What a sweep would take: counted exactly, measured here, and nothing is left behind."""
+
+import re
+
+import pytest
+
+from sweep.search.dry_run import rehearse
+from sweep.search.spec import FoldSettings, HoldoutSettings, SearchSettings
+
+
+def test_a_dry_run_says_what_it_would_take_and_writes_nothing(make_spec):
+    spec = make_spec(
+        detectors=("breakout_bullish", "opening_drive_bullish"),
+        search=SearchSettings(budget=5000, constraints=("trades>=5",)),
+    )
+    lines = rehearse(spec)
+    assert [path.name for path in spec.storage_root.iterdir()] == ["bars"]
+    assert re.fullmatch(r"dry run of s[0-9a-f]{12}: nothing is written", lines[0])
+    assert any("opening_drive_bullish: not evaluable: asset_class" in line for line in lines)
+    about = next(line for line in lines if "candidates" in line)
+    assert about.startswith("breakout_bullish: 5,000 distinct sets, ")
+    # Walks of 62 sessions less the hold-out: 60 active days cannot be.
+    verdict = lines[-1]
+    found = re.fullmatch(
+        r"breakout_bullish: (\d+) sessions: at most not_proven; about (\d+) needed .*", verdict
+    )
+    assert int(found[1]) < 60 <= int(found[2])
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing"),
+    [
+        ({"holdout": HoldoutSettings(0.0, 0)}, "holdout"),
+        ({"folds": FoldSettings(kind="none")}, "folds"),
+    ],
+)
+def test_a_dry_run_names_what_rules_a_verdict_out(make_spec, changes, missing):
+    spec = make_spec(detectors=("breakout_bullish",), search=SearchSettings(budget=50), **changes)
+    assert (
+        f"breakout_bullish: at most not_proven with {missing}=none; by luck" in rehearse(spec)[-1]
+    )
+
+
+def test_adaptive_searches_are_counted_with_their_baseline(make_spec):
+    spec = make_spec(
+        detectors=("breakout_bullish",),
+        search=SearchSettings(kind="genetic", budget=100, population=10),
+        folds=FoldSettings(kind="split"),
+    )
+    # One fold, the final search, the baseline.
+    assert "breakout_bullish: at most 300 distinct sets" in "\n".join(rehearse(spec))
