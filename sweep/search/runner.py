@@ -33,6 +33,7 @@ from sweep.search.merge import (
     write_fold_scores,
     write_sets,
 )
+from sweep.search.mirror import mirror, mirror_notes
 from sweep.search.objective import read_objective
 from sweep.search.plan import DetectorPlan, SweepPlan, lake_stamp, make_plan, read_fingerprint
 from sweep.search.spec import Progress, SweepOutcome, SweepSpec
@@ -48,28 +49,16 @@ from sweep.search.tuner import (
     wait_for,
 )
 from sweep.search.wanted import Wanted, done_and_total, wanted_of
-from sweep.store.database import Database
-from sweep.store.errors import StoreTerminal, StoreTransient
 from sweep.store.lease import Held, Lease, lease
 from sweep.store.ledger import Ledger
 from sweep.store.place import place
 from sweep.store.results import (
     EVIDENCE,
-    FOLD_SCORES,
     LEADERBOARD,
     LOCK,
-    PARAMETER_SETS,
     PARETO,
     SWEEP,
-    TRADES,
     Results,
-    read_table,
-)
-from sweep.store.sweep_tables import (
-    record_fold_scores,
-    record_parameter_sets,
-    record_sweep,
-    record_trades,
 )
 
 OnProgress = Callable[[Progress], None]
@@ -310,7 +299,7 @@ def _conclude(
         judged=judged,
         reason=outcome.reason,
     )
-    away = _record_in_sql(spec, results, about)
+    away = mirror(spec, results, about)
     about["mirrored"] = not away
     results.write_json(SWEEP, about)
     return SweepOutcome(
@@ -320,7 +309,7 @@ def _conclude(
         sets,
         failed,
         outcome.tally.sets,
-        (*notes, *_sample_notes(merged), *away),
+        (*notes, *_sample_notes(merged), *mirror_notes(sets), *away),
         outcome.reason,
     )
 
@@ -405,18 +394,3 @@ def _record_tries(
             sessions=plan.sessions(one),
             sweep=plan.sweep_id,
         )
-
-
-def _record_in_sql(spec: SweepSpec, results: Results, about: dict[str, Any]) -> list[str]:
-    """Mirror the tables into SQL; a store that is away costs a note, never the sweep."""
-    name = about["sweep_id"]
-    try:
-        with contextlib.closing(Database.open(spec.store, spec.storage_root)) as db:
-            db.upgrade()
-            record_sweep(db, about)
-            record_parameter_sets(db, name, read_table(results.path, PARAMETER_SETS))
-            record_fold_scores(db, name, read_table(results.path, FOLD_SCORES))
-            record_trades(db, name, read_table(results.path, TRADES))
-    except (StoreTransient, StoreTerminal) as error:
-        return [f"not mirrored into SQL, run the same command again: {error}"]
-    return []
