@@ -29,11 +29,13 @@ def _run(config: dict[str, Any]) -> int:
     from sweep.report.page.write import ensure_report  # noqa: PLC0415 - slow
     from sweep.report.progress import Reporter  # noqa: PLC0415 - slow
     from sweep.report.verdicts import holding  # noqa: PLC0415 - slow
+    from sweep.search.dry_run import rehearse  # noqa: PLC0415 - slow
     from sweep.search.runner import run_sweep  # noqa: PLC0415 - slow
 
     spec = settings.sweep(config)
     if spec.execution.dry_run:
-        return _rehearse(spec)
+        _log.info("%s\nSWEEP RESULT status=done sets=0 failed=0 results=none", rehearse(spec))
+        return DONE
     with Reporter() as reporter:
         outcome = run_sweep(
             spec,
@@ -64,16 +66,6 @@ def _run(config: dict[str, Any]) -> int:
         outcome.folder,
     )
     return DONE if outcome.status == "done" else FAILED
-
-
-def _rehearse(spec: Any) -> int:  # noqa: ANN401 - importing its class is slow
-    """Say what a sweep would take."""
-    from sweep.search.dry_run import rehearse  # noqa: PLC0415 - slow
-
-    for line in rehearse(spec):
-        _log.info(line)
-    _log.info("SWEEP RESULT status=done sets=0 failed=0 results=none")
-    return DONE
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def show_sweep(folder: Place) -> None:
     """
     about: dict[str, Any] = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
     out = console()
-    objectives = about["identity"]["objective"]
+    objectives = about.get("identity", {}).get("objective")
     best = []
     for name, detector in about["detectors"].items():
         out.print()

@@ -75,7 +75,7 @@ class Measured:
         return self.searches + math.ceil(self.seconds / TARGET_S)
 
 
-def rehearse(spec: SweepSpec) -> list[str]:
+def rehearse(spec: SweepSpec) -> str:
     """Measure a first block of every detector and say what the sweep would take.
 
     Parameters
@@ -85,8 +85,8 @@ def rehearse(spec: SweepSpec) -> list[str]:
 
     Returns
     -------
-    list of str
-        Sentences for the user.
+    str
+        Sentences for the user, one a line.
 
     Raises
     ------
@@ -102,13 +102,14 @@ def rehearse(spec: SweepSpec) -> list[str]:
         task = task_of(spec, plan, one)
         measured.append(_measure(spec, one, task, wanted_of(task, results)))
     workers = spec.execution.workers or os.cpu_count() or 1
-    return [
+    lines = [
         f"dry run of {plan.sweep_id}: nothing is written",
         *plan.notes,
         *(_about(one) for one in measured),
         _effort(plan, measured, workers),
         *(_verdict(plan, spec.verdict, one) for one in measured),
     ]
+    return "\n".join(lines)
 
 
 def _measure(spec: SweepSpec, one: DetectorPlan, task: Task, wanted: Wanted) -> Measured:
