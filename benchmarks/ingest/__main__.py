@@ -74,14 +74,14 @@ def _postgres() -> list[Figure]:
     ]
 
 
-def _to_floor(
-    what: str, ours: Measured, floor: Measured, must: float, reach: float | None
-) -> Figure:
+def _to_floor(what: str, ours: Measured, floor: Measured, must: float, reach: float) -> Figure:
     note = f"{ours.cpu_s:.3f} CPU s against {floor.cpu_s:.3f} of bare isal"
     return Figure(what, ours.cpu_s / floor.cpu_s, "x", must, reach, note=note)
 
 
-def _against(peer: str, function: str, path: object, ours: Measured, reach: float) -> list[Figure]:
+def _against(
+    peer: str, function: str, path: object, ours: Measured, reach: float | None
+) -> list[Figure]:
     python = python_with(peer)
     if python is None:
         return []

@@ -112,6 +112,17 @@ def test_a_sweep_that_was_interrupted_has_a_report_without_verdict(tmp_path):
     assert "holds out of sample" not in text
 
 
+def test_a_sweep_whose_bars_were_replaced_says_so_first(tmp_path):
+    folder = make_sweep(tmp_path, {"breakout_bullish": "holds"})
+    assert "Stale" not in write_report(folder).read_text(encoding="utf-8")
+    file = folder / "sweep.json"
+    bars = {"SPY": ["2025-01-02", "2025-01-03"]}
+    content = json.loads(file.read_text()) | {"stale": {"since": "2025-02-01", "bars": bars}}
+    file.write_text(json.dumps(content))
+    text = ensure_report(folder).read_text(encoding="utf-8")
+    assert "replaced bars since (SPY in 2 sessions); sweep again" in text
+
+
 def test_a_report_is_made_again_only_when_the_sweep_changed(sweep):
     report = ensure_report(sweep)
     before = report.stat().st_mtime_ns

@@ -82,6 +82,10 @@ def tried(sweep: SweepFolder) -> str:
         text += f" The {len(held)} sessions after them ({held[0]} to {held[-1]}) were never read."
     else:
         text += " There is no hold-out, so nothing is left to check a result on."
+    replaced = (about.get("stale") or {}).get("bars", {})
+    if replaced:
+        named = ", ".join(f"{name} in {len(days)} sessions" for name, days in replaced.items())
+        text += f" Stale: the vendor has replaced bars since ({named}); sweep again."
     return text
 
 
