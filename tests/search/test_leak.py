@@ -11,7 +11,8 @@ import pytest
 
 from detectors.registry import DETECTORS
 from sweep.engine.block import BlockResult
-from sweep.engine.metrics import TRADES, empty_sums, metrics_of
+from sweep.engine.metrics import metrics_of
+from sweep.engine.sums import TRADES, empty_sums
 from sweep.search import adaptive_trial
 from sweep.search.evaluation import Task, evaluate_ranges, evaluate_sets
 from sweep.search.folds import make_folds
