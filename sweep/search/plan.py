@@ -154,10 +154,11 @@ def spec_faults(spec: SweepSpec) -> list[str]:
         faults.append("symbols: name at least one")
     if spec.first is not None and spec.last is not None and spec.first > spec.last:
         faults.append(f"from must not be after to, got {spec.first} > {spec.last}")
-    faults += space_faults(detectors, spec.space)
+    ranges = space_faults(detectors, spec.space)
+    faults += ranges
     faults += setting_faults(spec.search)
     faults += objective_faults(spec.search, with_folds=spec.folds.kind != "none")
-    if not faults:
+    if not ranges:
         spaces = read_spaces(detectors, spec.space)
         faults += adaptive_faults(spec.search, [*spaces.values()], spec.folds.kind)
     for detector in detectors:

@@ -158,3 +158,21 @@ def test_a_stored_sweep_that_differs_in_dates_only_is_named(make_spec):
     assert earlier.sweep_id in note
     assert "dates only; go on with it: the same command with from=2024-01-02 to=2024-03-15" in note
     assert relatives(make_plan(make_spec(search=SearchSettings(seed=5)))) == []
+
+
+def test_what_an_adaptive_search_cannot_do_is_said_with_everything_else(make_spec):
+    spec = make_spec(
+        detectors=("breakout_bullish",),
+        search=SearchSettings(kind="cmaes", objective=("daily_lcb_r", "trades"), budget=0),
+        folds=FoldSettings(kind="combinatorial"),
+    )
+    with pytest.raises(ValueError, match="the sweep cannot run") as refusal:
+        make_plan(spec)
+    text = str(refusal.value)
+    for fault in (
+        "search.budget must be a whole number of 1 or more, got 0",
+        "search=cmaes maximises one number, got daily_lcb_r, trades",
+        "folds=combinatorial takes searches that do not look at results",
+        "breakout_lookback_bars is a choice",
+    ):
+        assert fault in text
