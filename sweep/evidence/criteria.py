@@ -64,7 +64,8 @@ class Findings:
     ambiguous_frac, stop_first_lower
         Share of ambiguous exits, and `daily_lower` with all of them counted as stops.
     edge_parameters
-        Names of the final set's parameters at the end of their searched range.
+        Names of the final set's parameters at an end of their searched range towards which
+        sets like it earn more.
     reservations
         Sentences that alone keep the verdict from `holds`: no hold-out, screened search, stale
         data.
@@ -208,9 +209,9 @@ def choice_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, 
             edges or "none",
             "none",
             not edges,
-            f"At the end of the searched range: {edges}; search further out."
+            f"At the end of the searched range and better towards it: {edges}; search further out."
             if edges
-            else "No parameter lies at the end of its searched range.",
+            else "No parameter lies at an end of its searched range that is better further out.",
         ),
         Criterion(
             "ambiguous_exits",

@@ -52,7 +52,8 @@ def describe(judged: Judged) -> dict[str, Any]:
             else _out_of_sample(case.stitched, measured.out_of_sample)
         ),
         "plateau": plain(None if case.plateau is None else dataclasses.asdict(case.plateau)),
-        "range_edges": list(case.edges),
+        "range_edges": [end.parameter for end in case.ends if end.better_beyond],
+        "range_ends": [plain(dataclasses.asdict(end)) for end in case.ends],
     }
 
 

@@ -20,7 +20,7 @@ from sweep.search.judgement import Case, Measured, judge_sweep, measure
 from sweep.search.measures import Plateau, measure_plateau
 from sweep.search.merge import Merged
 from sweep.search.plan import DetectorPlan, SweepPlan
-from sweep.search.range_edge import edge_parameters
+from sweep.search.range_edge import RangeEnd, range_ends
 from sweep.search.stitching import set_series, stitch
 from sweep.store.ledger import Ledger
 from sweep.store.place import Place
@@ -166,29 +166,55 @@ def _case(
     if final is None or merged.chosen.final is None:
         return case
     share = float(full.results[final].block.metrics["ambiguous_frac"][0])
+    plateau, ends = _plateau(one, results, merged, merged.chosen.final, full.values[final])
     return dataclasses.replace(
         case,
         final_id=final,
         final=series[0],
         ambiguous_frac=None if math.isnan(share) else share,
-        plateau=_plateau(one, results, merged, merged.chosen.final),
-        edges=edge_parameters(one.space, full.values[final]),
+        plateau=plateau,
+        ends=ends,
     )
 
 
-def _plateau(one: DetectorPlan, results: Results, merged: Merged, final: int) -> Plateau | None:
+def _plateau(
+    one: DetectorPlan,
+    results: Results,
+    merged: Merged,
+    final: int,
+    chosen: Mapping[str, float],
+) -> tuple[Plateau | None, tuple[RangeEnd, ...]]:
     """Compare the final set with its neighbours by what it was chosen by."""
     rows = merged.selected.candidates
     searched = [merged.values[d.name][rows] for d in one.space.searched]
     if not searched:
-        return None
+        return None, ()
     values, trades = _in_sample(one, results, merged, rows)
     values = np.where((trades > 0) & np.isfinite(values), values, np.nan)
-    return measure_plateau(
-        np.stack(searched, axis=1),
-        choose.median_over_folds(values),
-        int(np.searchsorted(rows, final)),
+    parameters, objective = np.stack(searched, axis=1), choose.median_over_folds(values)
+    row = int(np.searchsorted(rows, final))
+    plateau = measure_plateau(parameters, objective, row)
+    ends = range_ends(
+        one.space,
+        chosen,
+        parameters,
+        ~np.isnan(objective),
+        row,
+        score=plateau.score,
+        daily=lambda sets: _daily_of(results, one.detector.name, merged.keys[rows[sets]]),
     )
+    return plateau, ends
+
+
+def _daily_of(results: Results, detector: str, keys: Keys) -> NDArray[np.float32]:
+    """Return the daily results of a few evaluated sets, in the order of their keys given."""
+    places = {name: place for place, name in enumerate(set_ids(keys))}
+    found: dict[int, NDArray[np.float32]] = {}
+    for names, values in daily_chunks(results.path, detector):
+        found |= {places[n]: row for n, row in zip(names, values, strict=True) if n in places}
+        if len(found) == len(places):
+            break
+    return np.stack([found[place] for place in range(len(places))])
 
 
 def _in_sample(

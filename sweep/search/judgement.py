@@ -19,6 +19,7 @@ from sweep.search.measures import (
     measure_matrix,
     measure_out_of_sample,
 )
+from sweep.search.range_edge import RangeEnd
 from sweep.search.stitching import SetSeries, Stitched
 
 
@@ -44,8 +45,8 @@ class Case:
         Out-of-sample series; None without folds or feasible sets.
     plateau
         Of the final set.
-    edges
-        Its parameters at the end of their range.
+    ends
+        Its parameters at an end of their range, better beyond it or not.
     """
 
     tries: int
@@ -58,7 +59,7 @@ class Case:
     ambiguous_frac: float | None = None
     stitched: Stitched | None = None
     plateau: Plateau | None = None
-    edges: tuple[str, ...] = ()
+    ends: tuple[RangeEnd, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +144,6 @@ def _findings(
         ambiguous_frac=case.ambiguous_frac,
         # Fills take the stop first (F5), so the bound already is that of stops first.
         stop_first_lower=lower,
-        edge_parameters=case.edges,
+        edge_parameters=tuple(e.parameter for e in case.ends if e.better_beyond),
         reservations=reservations,
     )

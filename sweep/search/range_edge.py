@@ -1,22 +1,72 @@
-"""Which parameters of a set lie at the end of what was searched. Pure."""
+"""Which parameters of a set lie at the end of what was searched, with better beyond it. Pure.
 
-from collections.abc import Mapping
+A parameter is at an edge when three things hold: its value lies in the outer tenth of the searched
+range (or is its last value); the legal range goes on there (0 minutes before the close is an end
+of nature, not of the search); and the sets around it earn more the nearer they lie to that end, by
+more than chance and enough to matter. Without the third, every set would be flagged for parameters
+that change nothing: an end is as likely a place as any other.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from detectors.bars import Float, Int
 from sweep.engine.sets import every_parameter
 from sweep.evidence.plateau import range_edges
+from sweep.evidence.slope import LocalRise, local_line, local_rise
 from sweep.search.dimensions import Dimension
 from sweep.search.spaces import Space
 
-MARGIN = 0.01
-"""Share of a continuous range, in the scale it is searched in, that counts as its end."""
+MARGIN = 0.1
+"""Share of a range, in the scale it is searched in, that counts as its end."""
 
 LEAST_VALUES = 3  # of two values both are ends, and there is no middle to move to
+RISE_P_MAX = 0.05
+RISE_SHARE_MIN = 0.1
+"""Rise over the outer half of the range, as a share of what the set's neighbourhood earns."""
+
+Daily = Callable[[Int], NDArray[np.floating[Any]]]
+"""Rows of sets -> their daily net R, float [sets, sessions]."""
 
 
-def edge_parameters(space: Space, values: Mapping[str, float]) -> tuple[str, ...]:
-    """Name the parameters at an end of their range beyond which a better value may lie.
+@dataclasses.dataclass(frozen=True)
+class RangeEnd:
+    """A parameter of the final set that lies at an end with legal values beyond it.
+
+    Attributes
+    ----------
+    parameter, value
+        Name, and value of the set.
+    end
+        Which end.
+    rise
+        What more is earned towards it; None where too few sets tell.
+    better_beyond
+        Whether it counts as an edge; what nothing tells of does.
+    """
+
+    parameter: str
+    value: float
+    end: Literal["low", "high"]
+    rise: LocalRise | None
+    better_beyond: bool
+
+
+def range_ends(
+    space: Space,
+    values: Mapping[str, float],
+    parameters: Float,
+    usable: NDArray[np.bool_],
+    row: int,
+    *,
+    score: float,
+    daily: Daily,
+) -> tuple[RangeEnd, ...]:
+    """Judge the parameters of a set that lie at an end of their range.
 
     Parameters
     ----------
@@ -24,39 +74,59 @@ def edge_parameters(space: Space, values: Mapping[str, float]) -> tuple[str, ...
         What was searched.
     values
         parameter -> value of the set, inside the space.
+    parameters, usable
+        float64 [sets, searched parameters], and bool [sets]: it has what choices are made by.
+    row
+        The set among them.
+    score
+        Its plateau score.
+    daily
+        Hands out daily results.
 
     Returns
     -------
     tuple
-        In the order of the space. A range that ends where the legal range does has nothing beyond
-        that end; a list of two choices has no middle.
+        In the order of the space.
     """
-    legal = {p.name: p.legal for p in every_parameter(space.detector)}
-    return tuple(
-        dimension.name
-        for dimension in space.searched
-        if _at_edge(dimension, values[dimension.name], legal[dimension.name])
-    )
+    found = []
+    for column, dimension in enumerate(space.searched):
+        name = dimension.name
+        for end in ends_of(space, dimension, values[name]):
+            line = local_line(parameters, usable, row, column, upward=end == "high")
+            rise = None if line is None else local_rise(line, daily(line.sets))
+            better = rise is None or (
+                rise.p_value < RISE_P_MAX and rise.rise >= RISE_SHARE_MIN * abs(score)
+            )
+            found.append(RangeEnd(name, values[name], end, rise, better))
+    return tuple(found)
 
 
-def _at_edge(dimension: Dimension, value: float, legal: tuple[float, float]) -> bool:
+def ends_of(
+    space: Space, dimension: Dimension, value: float
+) -> tuple[Literal["low", "high"], ...]:
+    """Return the ends that a value lies at, of those beyond which values are legal.
+
+    A list of two choices has no middle, so no ends either.
+    """
     span = dimension.high - dimension.low
     if dimension.kind == "choice" and len(dimension.choices) < LEAST_VALUES:
-        return False
+        return ()
     discrete = dimension.whole or dimension.kind in ("step", "choice")
+    low, high, place, margin = dimension.low, dimension.high, value, MARGIN
     if dimension.kind == "loguniform" and not discrete:
-        low, high, place = np.log([dimension.low, dimension.high, value])
-        margin = MARGIN
-    else:
-        low, high, place = dimension.low, dimension.high, value
+        low, high, place = np.log([low, high, place])
+    elif dimension.kind == "choice":
+        margin = 0.0
+    elif discrete:
         spacing = dimension.step or 1.0
-        margin = spacing / 2 / span if discrete else MARGIN
-        if dimension.kind == "choice":
-            margin = 0.0
-        elif discrete and span < (LEAST_VALUES - 1) * spacing:
-            return False
+        if span < (LEAST_VALUES - 1) * spacing:
+            return ()
+        margin = max(MARGIN, spacing / 2 / span)
     found = range_edges(np.array([place]), np.array([low]), np.array([high]), margin=margin)
-    return bool(
-        (found.at_low[0] and dimension.low > legal[0])
-        or (found.at_high[0] and dimension.high < legal[1])
-    )
+    legal = next(p.legal for p in every_parameter(space.detector) if p.name == dimension.name)
+    ends: list[Literal["low", "high"]] = []
+    if found.at_low[0] and dimension.low > legal[0]:
+        ends.append("low")
+    if found.at_high[0] and dimension.high < legal[1]:
+        ends.append("high")
+    return tuple(ends)

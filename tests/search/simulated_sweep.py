@@ -13,6 +13,7 @@ from sweep.search.choose import InSample, choose, median_over_folds
 from sweep.search.folds import make_folds
 from sweep.search.judgement import Case, judge_sweep, measure
 from sweep.search.measures import measure_plateau
+from sweep.search.range_edge import range_ends
 from sweep.search.spec import FoldSettings
 from sweep.search.stitching import SetSeries, stitch
 
@@ -52,7 +53,7 @@ class Simulated:
         feasible = self.trades.sum(axis=1) >= self.least_trades
         return known, choose(known, feasible=feasible, with_folds=True)
 
-    def case(self, *, tries_ever=None, edges=()):
+    def case(self, *, tries_ever=None, space=None):
         known, chosen = self.choose()
         traded = self.trades.sum(axis=1) > 0
         daily = self.daily[traded].astype(np.float32)
@@ -69,13 +70,29 @@ class Simulated:
         if chosen.final is None:
             return case
         values = np.where(known.trades > 0, known.objective, np.nan)
+        objective, final = median_over_folds(values), chosen.final
+        plateau = measure_plateau(self.parameters, objective, final)
         return dataclasses.replace(
             case,
             final_id=f"p{chosen.final}",
             final=self.series(chosen.final),
             ambiguous_frac=0.01,
-            plateau=measure_plateau(self.parameters, median_over_folds(values), chosen.final),
-            edges=edges,
+            plateau=plateau,
+            ends=() if space is None else self.ends(space, objective, final, plateau.score),
+        )
+
+    def ends(self, space, objective, row, score):
+        """Judge the ends of a space of which `parameters` are the searched dimensions."""
+        names = [dimension.name for dimension in space.searched]
+        values = dict(zip(names, self.parameters[row].tolist(), strict=True))
+        return range_ends(
+            space,
+            values,
+            self.parameters,
+            ~np.isnan(objective),
+            row,
+            score=score,
+            daily=lambda sets: self.daily[sets],
         )
 
 

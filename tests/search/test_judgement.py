@@ -7,11 +7,15 @@ import math
 import numpy as np
 import pytest
 
+from detectors.registry import DETECTORS
+from sweep.engine.sets import all_parameters
 from sweep.evidence.criteria import Thresholds
 from sweep.evidence.sharpe import probabilistic_sharpe_ratio
 from sweep.search.evidence_document import describe, headline
 from sweep.search.judgement import Case, judge_sweep, measure
 from sweep.search.measures import measure_matrix, measure_plateau
+from sweep.search.range_edge import RangeEnd
+from sweep.search.spaces import read_spaces
 from tests.search.simulated_sweep import Simulated, judged, simulate
 
 
@@ -97,10 +101,36 @@ def test_thresholds_and_reservations_decide(edge):
 
 
 def test_a_parameter_at_the_edge_of_its_range_is_flagged(edge):
-    case = dataclasses.replace(edge.case, edges=("stop_atr",))
+    ends = tuple(
+        RangeEnd(name, 3.0, "high", None, name == "stop_atr") for name in ("stop_atr", "x")
+    )
+    case = dataclasses.replace(edge.case, ends=ends)
     found = judge_one(dataclasses.replace(edge, case=case))
     assert (found.judgement.verdict, missed(found)) == ("not_proven", {"range_edge"})
-    assert "stop_atr" in describe(found)["criteria"][7]["sentence"]
+    assert "better towards it: stop_atr;" in describe(found)["criteria"][7]["sentence"]
+    assert describe(found)["range_edges"] == ["stop_atr"]
+
+
+def test_an_edge_is_one_where_more_of_a_parameter_earns_more():
+    """Planted: target_atr earns through to its end; stop_atr changes nothing."""
+    detector = DETECTORS["breakout_bullish"]
+    fixed = {p.name: p.default for p in all_parameters(detector)}
+    ranges = fixed | {"stop_atr": ["uniform", 0.5, 3], "target_atr": ["uniform", 0.5, 5]}
+    space = read_spaces([detector], {detector.name: ranges})[detector.name]
+    for seed in (0, 1, 4):
+        market = simulate(seed, sets=300, sessions=320, alike=0.1)
+        share = market.parameters[:, 1].copy()
+        market.daily += 0.4 * share[:, np.newaxis] * market.trades
+        market.parameters = 0.5 + market.parameters * [2.5, 4.5]
+        (found,) = judged(market.case(space=space))
+        assert missed(found) == {"range_edge"}
+        assert describe(found)["range_edges"] == ["target_atr"]
+        # The same with its top inside: nothing to search further out for.
+        hill = simulate(seed, sets=300, sessions=320, alike=0.1)
+        hill.daily += (0.4 - 2.0 * (share - 0.7) ** 2)[:, np.newaxis] * hill.trades
+        hill.parameters = market.parameters
+        (found,) = judged(hill.case(space=space))
+        assert describe(found)["range_edges"] == []
 
 
 def test_a_set_that_shines_out_of_sample_only_is_not_chosen_more_often():

@@ -12,7 +12,6 @@ from sweep.engine.block import evaluate_block
 from sweep.engine.candidates import build_candidates, variants_within
 from sweep.engine.settings import DEFAULT_COSTS, FillSettings
 from sweep.ingest.sample.spec import PLANTED_DETECTOR
-from sweep.search.range_edge import edge_parameters
 from sweep.search.searchers import make_searcher
 from sweep.search.spaces import read_spaces
 from sweep.search.spec import SearchSettings
@@ -52,9 +51,7 @@ def case(market, name):
     block = evaluate_block(detector, tables, sets)
     parameters = np.stack([sets.values[d.name] for d in space.searched], axis=1)
     trades = block.daily_trades.astype(np.int64)
-    found = Simulated(block.daily, trades, parameters, trades.shape[1])
-    final = found.choose()[1].final
-    return found.case(edges=() if final is None else edge_parameters(space, sets.row(final)))
+    return Simulated(block.daily, trades, parameters, trades.shape[1]).case(space=space)
 
 
 def test_a_planted_edge_is_proven():

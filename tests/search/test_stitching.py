@@ -3,7 +3,7 @@ import pytest
 
 from detectors.registry import DETECTORS
 from sweep.search.folds import NO_FOLDS, make_folds
-from sweep.search.range_edge import edge_parameters
+from sweep.search.range_edge import ends_of
 from sweep.search.spaces import read_spaces
 from sweep.search.spec import FoldSettings
 from sweep.search.stitching import SetSeries, stitch
@@ -82,26 +82,33 @@ MIDDLE = {
     ("changes", "expected"),
     [
         ({}, ()),
-        # 1 % of a logarithmic range: 3 / 6 ** 0.01 = 2.947.
-        ({"stop_atr": 2.95}, ("stop_atr",)),
-        ({"stop_atr": 2.94}, ()),
-        ({"stop_atr": 0.5}, ("stop_atr",)),
-        ({"target_atr": 1.039}, ("target_atr",)),
-        ({"target_atr": 1.041}, ()),
-        ({"max_hold_bars": 40}, ("max_hold_bars",)),
-        ({"max_hold_bars": 39}, ()),
+        # A tenth of a logarithmic range: 3 / 6 ** 0.1 = 2.508.
+        ({"stop_atr": 2.51}, ("stop_atr high",)),
+        ({"stop_atr": 2.50}, ()),
+        ({"stop_atr": 0.5}, ("stop_atr low",)),
+        ({"target_atr": 1.39}, ("target_atr low",)),
+        ({"target_atr": 1.41}, ()),
+        ({"max_hold_bars": 37}, ("max_hold_bars high",)),
+        ({"max_hold_bars": 36}, ()),
         # Below 0 no score or minute is legal: there is nothing to search there.
         ({"min_score": 0}, ()),
-        ({"min_score": 80}, ("min_score",)),
+        ({"min_score": 80}, ("min_score high",)),
         ({"flat_before_close_minutes": 0}, ()),
-        ({"flat_before_close_minutes": 30}, ("flat_before_close_minutes",)),
+        ({"flat_before_close_minutes": 30}, ("flat_before_close_minutes high",)),
         ({"flat_before_close_minutes": 25}, ()),
-        ({"breakout_lookback_bars": 8}, ("breakout_lookback_bars",)),
-        ({"breakout_lookback_bars": 20, "stop_atr": 3}, ("breakout_lookback_bars", "stop_atr")),
+        ({"breakout_lookback_bars": 8}, ("breakout_lookback_bars low",)),
+        (
+            {"breakout_lookback_bars": 20, "stop_atr": 3},
+            ("breakout_lookback_bars high", "stop_atr high"),
+        ),
     ],
 )
 def test_the_end_of_a_range_is_named_where_something_lies_beyond(changes, expected):
     detector = DETECTORS["breakout_bullish"]
     space = read_spaces([detector], SEARCHED)[detector.name]
     values = {d.name: (d.low * d.high) ** 0.5 or d.high / 2 for d in space.searched}
-    assert edge_parameters(space, values | MIDDLE | changes) == expected
+    values |= MIDDLE | changes
+    found = [
+        f"{d.name} {end}" for d in space.searched for end in ends_of(space, d, values[d.name])
+    ]
+    assert found == list(expected)

@@ -25,6 +25,12 @@ PAST_BARS = max(RANGE_BARS, ATR_BARS)
 DRIFT_ODDS = 0.9
 DRIFT_MINUTES = (75, 135)
 
+#: Price first comes back a little, as breakouts do: a stop too near is hit before the drift. The
+#: smaller of a share of the drift and a part of the ATR, over the first minutes of the drift.
+DIP_SHARE = 0.2
+DIP_ATR = 0.4
+DIP_MINUTES = 15
+
 #: Least move since the prior close that a planted breakout upward reaches.
 DAY_CHANGE_FRAC = 0.0045
 
@@ -142,11 +148,16 @@ class _Day:
             prior_close=self.prior_close,
         )
 
-    def move(self, minute: int, jump: float, drift: float = 0.0, minutes: int = 1) -> None:
-        """Jump at the open of `minute`; drift over `minutes` from the end of its bar on."""
+    def jump(self, minute: int, jump: float) -> None:
+        """Jump at the open of `minute`."""
         self.steps.gap[self.opening + minute] += jump
+
+    def drift(self, minute: int, drift: float, minutes: int, dip: float) -> None:
+        """Drift over `minutes` from the end of the bar of `minute` on, after a dip."""
         begin = self.opening + (minute // BAR_MINUTES + 1) * BAR_MINUTES
-        self.steps.body[begin : begin + minutes] += drift / minutes
+        turn, end = begin + DIP_MINUTES, begin + minutes
+        self.steps.body[begin:turn] -= dip / DIP_MINUTES
+        self.steps.body[turn:end] += (drift + dip) / (minutes - DIP_MINUTES)
 
 
 def script(grid: Grid, steps: Steps, events: Sequence[Event], drift_atr: float) -> Market:
@@ -209,7 +220,7 @@ def _happen(event: Event, day: _Day, drift_atr: float) -> Happening | None:
         up, down = known.session_high - known.price, known.price - known.session_low
         size = max(0.006, 2 * known.atr, up + 0.001, down + 0.001)
     jump = event.sign * size
-    day.move(minute, math.log1p(jump))
+    day.jump(minute, math.log1p(jump))
     return Happening(event.session, event.kind, minute, jump, 0.0)
 
 
@@ -230,12 +241,15 @@ def _break_out(event: Event, day: _Day, drift_atr: float) -> Happening | None:
     gain = math.exp(up) * (1 + DRIFT_ODDS * math.expm1(drift)) - 1
     loss = -math.expm1(-down)
     if side >= loss / (gain + loss):
-        day.move(minute, -down)
+        day.jump(minute, -down)
         return Happening(event.session, event.kind, minute, -loss, 0.0)
     low, high = DRIFT_MINUTES
     drifts = luck < DRIFT_ODDS
     minutes = low + int((high - low) * luck / DRIFT_ODDS)
-    day.move(minute, up, drift if drifts else 0.0, minutes)
+    day.jump(minute, up)
+    if drifts:
+        dip = min(DIP_SHARE * drift_atr, DIP_ATR) * known.atr
+        day.drift(minute, drift, minutes, dip)
     return Happening(
         event.session, event.kind, minute, math.expm1(up), math.expm1(drift) if drifts else 0.0
     )

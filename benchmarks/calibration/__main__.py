@@ -1,0 +1,104 @@
+"""`python -m benchmarks.calibration`: make the sweeps that are missing, then show the table.
+
+Rows are appended to `--out`, one line of JSON a sweep, so that a run goes on where it stopped.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+from benchmarks.calibration.sweeps import Run, make_sweep
+from benchmarks.calibration.table import table
+from detectors.registry import DETECTORS
+from sweep.ingest.sample.spec import PLANTED_DETECTOR
+
+NULL_SEEDS, PLANTED_SEEDS = 10_000, 20_000
+"""First seeds: none of them had a part in tuning anything."""
+
+POWER = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
+PER_SWEEP = 3
+
+
+def null_runs(count: int, searches: tuple[str, ...]) -> list[Run]:
+    """Return sweeps without an edge: all detectors in turn, with and without costs."""
+    names = sorted(DETECTORS)
+    groups = [tuple(names[i : i + PER_SWEEP]) for i in range(0, len(names), PER_SWEEP)]
+    return [
+        Run(
+            kind="null",
+            seed=NULL_SEEDS + i,
+            edge_sharpe=0.0,
+            search=searches[i // (2 * len(groups)) % len(searches)],
+            costs=("none", "default")[i // len(groups) % 2],
+            detectors=groups[i % len(groups)],
+            sessions=320,
+            sets=300,
+        )
+        for i in range(count)
+    ]
+
+
+def planted_runs(count: int, searches: tuple[str, ...]) -> list[Run]:
+    """Return sweeps with an edge, `count` at each strength and search."""
+    return [
+        Run(
+            kind="planted",
+            seed=PLANTED_SEEDS + i,
+            edge_sharpe=sharpe,
+            search=search,
+            costs="default",
+            detectors=(PLANTED_DETECTOR,),
+            sessions=320,
+            sets=1000,
+        )
+        for i in range(count)
+        for search in searches
+        for sharpe in POWER
+    ]
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
+    parser.add_argument("--null", type=int, default=200, help="sweeps without an edge")
+    parser.add_argument("--planted", type=int, default=10, help="sweeps at each strength")
+    parser.add_argument("--search", nargs="+", default=["random"], help="kinds of search")
+    parser.add_argument("--minutes", type=float, default=600.0, help="start none after these")
+    parser.add_argument("--out", type=Path, default=Path("data/calibration.jsonl"))
+    given = parser.parse_args()
+    searches = tuple(given.search)
+    lines = given.out.read_text().splitlines() if given.out.exists() else []
+    done = [json.loads(line) for line in lines]
+    known = {_key(row) for row in done}
+    wanted = _mixed(null_runs(given.null, searches), planted_runs(given.planted, searches))
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + 60 * given.minutes
+    for run in wanted:
+        if _key(dataclasses.asdict(run)) in known:
+            continue
+        if time.monotonic() > end:
+            break
+        row = make_sweep(run)
+        done.append(row)
+        with given.out.open("a") as out:
+            out.write(json.dumps(row) + "\n")
+    print(table(done))
+
+
+def _key(row: dict) -> tuple:
+    names = ("kind", "seed", "edge_sharpe", "search", "costs", "sessions", "sets")
+    return tuple(row[name] for name in names)
+
+
+def _mixed(first: list[Run], second: list[Run]) -> list[Run]:
+    """Interleave evenly, so that a run stopped early has some of each."""
+    places = [
+        ((i + 0.5) / len(runs), run) for runs in (first, second) for i, run in enumerate(runs)
+    ]
+    return [run for _, run in sorted(places, key=lambda placed: placed[0])]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""One sweep of the experiment: market, search, choice, evidence and verdict, in this process.
+
+Everything is what `jobs.sweep` does but for Ray: the blocks are evaluated here, by the function
+that trials call, and left as parts; `run_sweep` then finds nothing left to evaluate.
+"""
+
+import dataclasses
+import json
+import tempfile
+import time
+from pathlib import Path
+from unittest import mock
+
+import yaml
+
+import conf
+from benchmarks.calibration.market import write_market
+from detectors.registry import DETECTORS, FAMILIES
+from sweep.engine.settings import DEFAULT_COSTS, Costs
+from sweep.ingest.sample.spec import SampleSpec
+from sweep.search import runner
+from sweep.search.plan import SweepPlan, make_plan
+from sweep.search.spec import SearchSettings, SweepSpec
+from sweep.search.trial import Work, build_table, write_block
+from sweep.store.results import EVIDENCE, PARAMETER_SETS, read_table
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A sweep to make.
+
+    Attributes
+    ----------
+    kind
+        `null`: martingale minutes without an episode; `planted`: an edge in breakout_bullish.
+    seed
+        Of the market and of the search.
+    edge_sharpe
+        Net annual daily Sharpe of the planted edge at its parameters, 0 for `null`.
+    search
+        Kind of search.
+    costs
+        `default`, or `none`: without costs the null market's expectation is exactly nil.
+    detectors
+        Names.
+    sessions, sets
+        Length of the market, and sets per detector.
+    """
+
+    kind: str
+    seed: int
+    edge_sharpe: float
+    search: str
+    costs: str
+    detectors: tuple[str, ...]
+    sessions: int
+    sets: int
+
+
+def searched_ranges() -> dict[str, dict[str, object]]:
+    """Return the searched ranges that are shipped."""
+    folder = Path(conf.__file__).parent / "space"
+    names = {"exit", *FAMILIES}
+    files = (file for file in folder.glob("*.yaml") if file.stem in names)
+    return {file.stem: yaml.safe_load(file.read_text()) for file in files}
+
+
+def make_sweep(run: Run) -> dict[str, object]:
+    """Make a sweep and return its row, one entry a detector under `detectors`."""
+    started = time.process_time()
+    with tempfile.TemporaryDirectory(prefix="calibration-") as folder:
+        root = Path(folder)
+        market = SampleSpec(
+            root / "never-written",
+            sessions=run.sessions,
+            seed=run.seed,
+            edge="planted" if run.kind == "planted" else "none",
+            edge_sharpe=run.edge_sharpe,
+            episodes=run.kind == "planted",
+        )
+        free = {asset_class: Costs() for asset_class in DEFAULT_COSTS}
+        spec = SweepSpec(
+            storage_root=root,
+            symbols=write_market(root, market),
+            detectors=run.detectors,
+            costs=DEFAULT_COSTS if run.costs == "default" else free,
+            space=searched_ranges(),
+            search=SearchSettings(kind=run.search, budget=run.sets, seed=run.seed),
+        )
+        plan = make_plan(spec)
+        _evaluate(plan, spec)
+        with mock.patch.object(runner, "make_plan", return_value=plan):
+            outcome = runner.run_sweep(spec)
+        if outcome.evaluated or outcome.status != "done":
+            raise RuntimeError(f"the sweep was to find all blocks done, got {outcome}")
+        found = json.loads((outcome.folder / EVIDENCE).read_text())["detectors"]
+        rows = {name: _row(outcome.folder, name, one) for name, one in found.items()}
+    seconds = time.process_time() - started
+    return dataclasses.asdict(run) | {"detectors": rows, "cpu_s": round(seconds, 2)}
+
+
+def _evaluate(plan: SweepPlan, spec: SweepSpec) -> None:
+    """Do what the trials of a sweep do."""
+    for one in plan.judged:
+        task = runner._task(spec, plan, one)  # noqa: SLF001 - the sweep's own task
+        tables = [
+            build_table(one, data, spec.fills, spec.costs[data.asset_class])
+            for data in one.symbols
+        ]
+        work = Work(task, (), str(spec.storage_root), plan.sweep_id)
+        write_block(work, tables, [(0, spec.search.budget)])
+
+
+def _row(folder: Path, name: str, found: dict) -> dict[str, object]:
+    """Return what is kept of one detector."""
+    final, outside = found["final"] or {}, found["out_of_sample"] or {}
+    sets = read_table(folder, PARAMETER_SETS, detector=name)
+    parameters = [f"param.{p.name}" for p in DETECTORS[name].parameters]
+    parameters += [c for c in sets.column_names if c.startswith("param.") and c not in parameters]
+    chosen = [row for row in sets.to_pylist() if row["set_id"] == final.get("set_id")]
+    return {
+        "verdict": found["verdict"],
+        "missed": [c["name"] for c in found["criteria"] if not c["met"]],
+        "traded": found["tries"]["traded"],
+        "dsr": (final.get("dsr_effective") or {}).get("dsr"),
+        "spa_p": (found["superiority"] or {}).get("p_adjusted"),
+        "pbo": (found["overfitting"] or {}).get("pbo"),
+        "lower_r": (outside.get("daily_mean_r") or {}).get("lower_bound"),
+        "final": {c.removeprefix("param."): chosen[0][c] for c in parameters} if chosen else None,
+        "final_sharpe": final.get("sharpe_annual"),
+    }
