@@ -22,6 +22,7 @@ JOBS = (
     "backtest",
     "sweep",
     "report",
+    "promote",
     "watch",
     "database",
 )
@@ -83,6 +84,9 @@ class Composer:
         found: list[str] = loader.get_group_options(
             group, ObjectType.CONFIG, self.job, self._search_path()
         )
+        if group == "detector":  # those that jobs.promote wrote into this checkout
+            inside = self.options(f"{group}/promoted")
+            found = [*found, *(f"promoted/{name}" for name in inside)]
         return sorted(found)
 
     def option_faults(self, group: str, chosen: object) -> list[str]:

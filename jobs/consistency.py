@@ -23,6 +23,8 @@ def cross_faults(config: Mapping[str, Any]) -> Iterator[str]:
     for name, values in config.get("params", {}).items():
         yield from relation_faults(name, values)
     yield from _search_faults(config.get("search", {}))
+    if "undo" in config:
+        yield from _promotion_faults(config)
     if "space" in config:
         yield from space_faults(config)
 
@@ -34,6 +36,26 @@ def absent_faults(config: Mapping[str, Any]) -> Iterator[str]:
         return
     if source.get("kind") in ("flatfiles", "hybrid") and source.get("root") is None:
         yield "source.root=null: must be the folder that holds us_stocks_sip/ and us_indices/"
+    if "undo" in config and config["sweep"] is None and not (config["undo"] or config["pull"]):
+        yield "sweep=null: name the sweep to promote from, such as sweep=s0123456789ab"
+
+
+def _promotion_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    from detectors.registry import DETECTORS  # noqa: PLC0415 - not needed to print help
+
+    every = set(config["params"]) == set(DETECTORS)
+    if config["undo"] and config["pull"]:
+        yield "undo=true, pull=true: two different things; give one of them"
+    if config["force"] and (config["undo"] or config["pull"]):
+        yield "force=true: there is no gate to overrule when undoing or pulling; leave it out"
+    if config["force"] and not config["reason"]:
+        yield "force=true: needs a reason, which is kept for ever; add 'reason=\"...\"'"
+    if config["reason"] and not config["force"]:
+        yield f"reason={config['reason']}: is recorded with force=true only; add it or drop this"
+    if config["force"] and every:
+        yield "force=true: name the detectors that it is for, such as detector=breakout_bullish"
+    if config["undo"] and every and config["sweep"] is None:
+        yield "undo=true: name the detectors or the sweep whose promotion is to be taken back"
 
 
 def _feature_faults(features: Mapping[str, Any]) -> Iterator[str]:

@@ -79,6 +79,12 @@ def checked(job: str, arguments: Sequence[str]) -> list[str]:
         except HydraException as error:
             raise Refused([*faults, *str(error).splitlines()[:1]]) from error
     faults += _value_faults(config, {request.key: request.given for request in requests})
+    if config.get("parameters") == "promoted":
+        faults += [
+            f"{r.given}: parameters=promoted takes every value from the record; drop one of them"
+            for r in requests
+            if r.key.startswith("params.")
+        ]
     if not flags.cfg:
         faults += absent_faults(config)
     if faults:

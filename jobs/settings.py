@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+import conf
 from detectors.features.option_settings import OptionSettings
 from detectors.features.settings import FeatureSettings
 from sweep.backtest.spec import BacktestSpec
@@ -16,6 +17,8 @@ from sweep.ingest.suggest import backfill_command
 from sweep.ingest.watch import WatchSpec
 from sweep.market import timeframes
 from sweep.market.symbols import lookup
+from sweep.promotion.promote import PromotionSpec
+from sweep.promotion.records import promoted_parameters
 from sweep.search.spec import (
     ExecutionSettings,
     FoldSettings,
@@ -169,10 +172,55 @@ def run(config: Config) -> dict[str, Any]:
         "flow_path": config["features"]["flow_path"],
         "fills": fills(config),
         "costs": costs(config),
-        "parameters": {name: dict(values) for name, values in config["params"].items()},
+        "parameters": parameters(config),
         "asset_class_override": config["asset_class_override"],
         "config": config,
     }
+
+
+def parameters(config: Config) -> dict[str, dict[str, float]]:
+    """Return the parameter set of every chosen detector, the promoted one where it is wanted."""
+    found = {name: dict(values) for name, values in config["params"].items()}
+    if config["parameters"] == "promoted":
+        promoted = promoted_parameters(storage_root(config))
+        found |= {name: values for name, values in promoted.items() if name in found}
+    return found
+
+
+def promotion(config: Config) -> PromotionSpec:
+    """Return how to promote."""
+    return PromotionSpec(
+        storage_root=storage_root(config),
+        conf=pathlib.Path(conf.__file__).parent,
+        store=config["store"]["kind"],
+        force=config["force"],
+        reason=config["reason"],
+    )
+
+
+def swept(config: Config, about: Mapping[str, Any]) -> SweepSpec:
+    """Return the settings that a finished sweep ran under, on the storage of this command.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be made from what the sweep kept.
+    """
+    kept = dict(about["config"])
+    judged = {name for one in about["detectors"].values() for name in one["symbols"]}
+    kept |= {"storage": config["storage"], "symbols": sorted(judged), "parameters": "configured"}
+    try:
+        return sweep(kept)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"sweep={about['sweep_id']}: its configuration does not fit this version ({error}); "
+            "sweep again"
+        ) from error
+
+
+def among(chosen: tuple[str, ...], there: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the chosen detectors; of all of them, those that are there."""
+    return tuple(there) if set(chosen) == set(DETECTORS) else chosen
 
 
 def backtest(config: Config) -> BacktestSpec:

@@ -34,7 +34,7 @@ def null_runs(count: int, searches: tuple[str, ...]) -> list[Run]:
             costs=("none", "default")[i // len(groups) % 2],
             detectors=groups[i % len(groups)],
             sessions=320,
-            sets=300,
+            sets=200,
         )
         for i in range(count)
     ]

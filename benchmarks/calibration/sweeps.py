@@ -19,8 +19,8 @@ from detectors.registry import DETECTORS, FAMILIES
 from sweep.engine.settings import DEFAULT_COSTS, Costs
 from sweep.ingest.sample.spec import SampleSpec
 from sweep.search import runner
-from sweep.search.plan import SweepPlan, make_plan
-from sweep.search.spec import SearchSettings, SweepSpec
+from sweep.search.plan import make_plan
+from sweep.search.spec import SearchSettings, SweepOutcome, SweepSpec
 from sweep.search.trial import Work, build_table, write_block
 from sweep.store.results import EVIDENCE, PARAMETER_SETS, read_table
 
@@ -87,20 +87,16 @@ def make_sweep(run: Run) -> dict[str, object]:
             space=searched_ranges(),
             search=SearchSettings(kind=run.search, budget=run.sets, seed=run.seed),
         )
-        plan = make_plan(spec)
-        _evaluate(plan, spec)
-        with mock.patch.object(runner, "make_plan", return_value=plan):
-            outcome = runner.run_sweep(spec)
-        if outcome.evaluated or outcome.status != "done":
-            raise RuntimeError(f"the sweep was to find all blocks done, got {outcome}")
+        outcome = run_inline(spec)
         found = json.loads((outcome.folder / EVIDENCE).read_text())["detectors"]
         rows = {name: _row(outcome.folder, name, one) for name, one in found.items()}
     seconds = time.process_time() - started
     return dataclasses.asdict(run) | {"detectors": rows, "cpu_s": round(seconds, 2)}
 
 
-def _evaluate(plan: SweepPlan, spec: SweepSpec) -> None:
-    """Do what the trials of a sweep do."""
+def run_inline(spec: SweepSpec) -> SweepOutcome:
+    """Run a sweep whose proposals are known from the start, in this process."""
+    plan = make_plan(spec)
     for one in plan.judged:
         task = runner._task(spec, plan, one)  # noqa: SLF001 - the sweep's own task
         tables = [
@@ -109,6 +105,11 @@ def _evaluate(plan: SweepPlan, spec: SweepSpec) -> None:
         ]
         work = Work(task, (), str(spec.storage_root), plan.sweep_id)
         write_block(work, tables, [(0, spec.search.budget)])
+    with mock.patch.object(runner, "make_plan", return_value=plan):
+        outcome = runner.run_sweep(spec)
+    if outcome.evaluated or outcome.status != "done":
+        raise RuntimeError(f"the sweep was to find all blocks done, got {outcome}")
+    return outcome
 
 
 def _row(folder: Path, name: str, found: dict) -> dict[str, object]:

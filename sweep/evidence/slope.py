@@ -1,12 +1,12 @@
-"""Do sets earn more the nearer they lie to the end of a range? A local line, judged by days.
+"""Do sets earn more and more up to the end of a range? The slope there, judged by days.
 
-A parameter set at the end of a searched range is suspicious only if sets like it earn more the
-nearer they lie to that end: then the best may lie outside. Where the parameter changes nothing, or
-its best value lies inside, an end is a place like any other.
+A parameter set at the end of a searched range is suspicious only if sets like it still earn more
+the nearer they lie to that end: then the best may lie outside. Where the parameter changes
+nothing, or its best value lies inside, an end is a place like any other.
 
-The slope of a least-squares line is a weighted sum of what the sets earn, so it has a value on
-every day, and its error is that of a mean over days. The scatter of the sets around the line would
-not do: neighbours share their luck, which then looks like a slope without error.
+The slope at the end of a least-squares parabola is a weighted sum of what the sets earn. It has
+two errors, which add: that of a mean over days, since neighbours share their luck, which would
+look like a slope without error; and that of the curve, since sets differ in other parameters too.
 """
 
 import dataclasses
@@ -20,42 +20,47 @@ from scipy import special, stats
 from sweep.evidence.columns import Bool, Float, Int
 
 LEAST_FREEDOM = 10
-"""Sets beyond the coefficients of the line: with fewer it follows single sets."""
+"""Sets beyond the coefficients of the curve: with fewer it follows single sets."""
 
-SETS_PER_COEFFICIENT = 6
+SETS_PER_COEFFICIENT = 10
+STRETCH = 0.25
+"""Share of the range further out for which the slope at its end is continued."""
 
 
 @dataclasses.dataclass(frozen=True)
-class LocalLine:
-    """A line through the sets around one set.
+class EndSlope:
+    """How to read the slope at an end from the sets around one set.
 
     Attributes
     ----------
     sets
-        int64 [sets of the line], their rows.
+        int64 [sets of the curve], their rows.
     weights
-        float64 [sets of the line]; the weighted sum of what they earn is what the line rises from
-        the middle of the range to its end.
+        float64 [sets of the curve]; the weighted sum of what they earn is what a range longer by
+        `STRETCH` would add, if the slope at its end went on.
+    design
+        float64 [sets of the curve, coefficients], what it is fitted with.
     """
 
     sets: Int
     weights: Float
+    design: Float
 
 
 @dataclasses.dataclass(frozen=True)
-class LocalRise:
-    """What more is earned at the end of a range than in its middle, by the line.
+class EndRise:
+    """What more would be earned beyond the end of a range, by the slope there.
 
     Attributes
     ----------
     rise
-        R per day, positive where the end is better.
+        R per day for a range longer by `STRETCH`, positive where the end is better.
     error
-        Its standard error over days.
+        Its standard error, over days and around the curve.
     p_value
         Chance of at least this rise where there is none (Student t, one-sided).
     n_sets
-        Sets that the line is drawn through.
+        Sets that the curve is drawn through.
     """
 
     rise: float
@@ -64,14 +69,14 @@ class LocalRise:
     n_sets: int
 
 
-def local_line(
+def end_slope(
     parameters: NDArray[np.floating[Any]], usable: Bool, row: int, column: int, *, upward: bool
-) -> LocalLine | None:
-    """Draw a line in one parameter, through sets like one set in the half that ends there.
+) -> EndSlope | None:
+    """Draw a parabola in one parameter, through sets like one set, and take its slope at an end.
 
-    The sets are those in the outer half of the parameter's ranks that are nearest to `row` in all
-    other parameters (Euclidean, ranks scaled to [0, 1], as in `plateau_score_nearest`). The line
-    has a slope in every parameter, so that what the others do is not taken for this one's.
+    The sets are those nearest to `row` in all other parameters (Euclidean, ranks scaled to [0, 1],
+    as in `plateau_score_nearest`). The curve has a slope in every other parameter, so that what
+    those do is not taken for this one's.
 
     Parameters
     ----------
@@ -86,8 +91,8 @@ def local_line(
 
     Returns
     -------
-    LocalLine or None
-        None where there are too few sets for a line.
+    EndSlope or None
+        None where there are too few sets for a curve.
     """
     known = usable.copy()
     known[row] = True  # what the others are near to; it need not be usable
@@ -101,37 +106,44 @@ def local_line(
     column = int(varying[:column].sum())
     along = ranks[:, column] if upward else 1.0 - ranks[:, column]
     others = np.delete(ranks, column, axis=1)
-    outer = np.flatnonzero((along >= 0.5) & usable[rows])
-    distance = ((others[outer] - others[centre]) ** 2).sum(axis=1)
-    wanted = SETS_PER_COEFFICIENT * (ranks.shape[1] + 1)
-    near = outer[np.argsort(distance, kind="stable")[:wanted]]
-    design = np.column_stack([along[near], np.ones(len(near)), others[near]])
+    candidates = np.flatnonzero(usable[rows])
+    distance = ((others[candidates] - others[centre]) ** 2).sum(axis=1)
+    wanted = SETS_PER_COEFFICIENT * (ranks.shape[1] + 2)
+    near = candidates[np.argsort(distance, kind="stable")[:wanted]]
+    # Measured from the end, so that the coefficient of the first power is the slope there.
+    before = along[near] - 1.0
+    design = np.column_stack([before, before**2, np.ones(len(near)), others[near]])
     if len(near) - design.shape[1] < LEAST_FREEDOM:
         return None
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return None
-    return LocalLine(rows[near], np.linalg.pinv(design)[0] / 2)
+    return EndSlope(rows[near], np.linalg.pinv(design)[0] * STRETCH, design)
 
 
-def local_rise(line: LocalLine, daily: NDArray[np.floating[Any]]) -> LocalRise:
-    """Measure a line.
+def end_rise(slope: EndSlope, daily: NDArray[np.floating[Any]]) -> EndRise:
+    """Measure a slope.
 
     Parameters
     ----------
-    line
-        The line.
+    slope
+        How to read it.
     daily
-        float [sets of the line, sessions >= 2], daily net R in the order of `line.sets`.
+        float [sets of the curve, sessions >= 2], daily net R in the order of `slope.sets`.
 
     Returns
     -------
-    LocalRise
+    EndRise
     """
-    series = line.weights @ np.asarray(daily, dtype=np.float64)
+    values = np.asarray(daily, dtype=np.float64)
+    series = slope.weights @ values
     rise, n = float(series.mean()), len(series)
-    error = float(series.std(ddof=1)) / math.sqrt(n)
-    if error <= 1e-12 * float(np.abs(series).max(initial=0.0)):
+    means = values.mean(axis=1)
+    fitted = slope.design @ np.linalg.lstsq(slope.design, means, rcond=None)[0]
+    freedom = len(means) - slope.design.shape[1]
+    scatter = float(((means - fitted) ** 2).sum()) / freedom * float(slope.weights @ slope.weights)
+    error = math.sqrt(float(series.var(ddof=1)) / n + scatter)
+    if error <= 1e-9 * float(np.abs(series).max(initial=0.0)):
         p_value = 0.0 if rise > 0 else 1.0
     else:
-        p_value = float(special.stdtr(n - 1, -rise / error))
-    return LocalRise(rise, error, p_value, len(line.sets))
+        p_value = float(special.stdtr(min(n - 1, freedom), -rise / error))
+    return EndRise(rise, error, p_value, len(slope.sets))

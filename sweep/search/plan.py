@@ -5,7 +5,7 @@ Everything that can be refused is refused here, before anything is started.
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -244,19 +244,24 @@ def _ranges(
     return first, present[-held - 1], tuple(str(day) for day in present[-held:])
 
 
+def detector_settings(spec: SweepSpec, detector: Detector, asset_classes: Collection[str]) -> str:
+    """Return the hash of what decides a set's worth, on symbols of these classes."""
+    return settings_hash(
+        {
+            "signal_minutes": spec.minutes_of(detector),
+            "features": spec.features,
+            "fills": spec.fills,
+            "costs": {name: spec.costs[name] for name in asset_classes},
+        }
+    )
+
+
 def _detector_plan(
     spec: SweepSpec, detector: Detector, space: Space, market: Market
 ) -> DetectorPlan:
     """Plan one detector; its folds and its place on the sweep's axis are filled in later."""
     own, foreign, reason = spec.shares(detector, market.data)
-    settings = settings_hash(
-        {
-            "signal_minutes": spec.minutes_of(detector),
-            "features": spec.features,
-            "fills": spec.fills,
-            "costs": {data.asset_class: spec.costs[data.asset_class] for data in own},
-        }
-    )
+    settings = detector_settings(spec, detector, {data.asset_class for data in own})
     axis = np.full(len(market.sessions), -1, np.int32)
     if own:
         bounds = space.bounds()

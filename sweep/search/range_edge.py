@@ -2,9 +2,9 @@
 
 A parameter is at an edge when three things hold: its value lies in the outer tenth of the searched
 range (or is its last value); the legal range goes on there (0 minutes before the close is an end
-of nature, not of the search); and the sets around it earn more the nearer they lie to that end, by
-more than chance and enough to matter. Without the third, every set would be flagged for parameters
-that change nothing: an end is as likely a place as any other.
+of nature, not of the search); and the sets around it still earn more the nearer they lie to that
+end, by more than chance and enough to matter. Without the third, every set would be flagged for
+parameters that change nothing: an end is as likely a place as any other.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detectors.bars import Float, Int
 from sweep.engine.sets import every_parameter
 from sweep.evidence.plateau import range_edges
-from sweep.evidence.slope import LocalRise, local_line, local_rise
+from sweep.evidence.slope import EndRise, end_rise, end_slope
 from sweep.search.dimensions import Dimension
 from sweep.search.spaces import Space
 
@@ -26,8 +26,8 @@ MARGIN = 0.1
 
 LEAST_VALUES = 3  # of two values both are ends, and there is no middle to move to
 RISE_P_MAX = 0.05
-RISE_SHARE_MIN = 0.1
-"""Rise over the outer half of the range, as a share of what the set's neighbourhood earns."""
+RISE_SHARE_MIN = 0.25
+"""Rise that a range longer by a quarter promises, as a share of what the neighbourhood earns."""
 
 Daily = Callable[[Int], NDArray[np.floating[Any]]]
 """Rows of sets -> their daily net R, float [sets, sessions]."""
@@ -52,7 +52,7 @@ class RangeEnd:
     parameter: str
     value: float
     end: Literal["low", "high"]
-    rise: LocalRise | None
+    rise: EndRise | None
     better_beyond: bool
 
 
@@ -92,8 +92,8 @@ def range_ends(
     for column, dimension in enumerate(space.searched):
         name = dimension.name
         for end in ends_of(space, dimension, values[name]):
-            line = local_line(parameters, usable, row, column, upward=end == "high")
-            rise = None if line is None else local_rise(line, daily(line.sets))
+            slope = end_slope(parameters, usable, row, column, upward=end == "high")
+            rise = None if slope is None else end_rise(slope, daily(slope.sets))
             better = rise is None or (
                 rise.p_value < RISE_P_MAX and rise.rise >= RISE_SHARE_MIN * abs(score)
             )

@@ -128,6 +128,29 @@ def test_every_fault_is_named_with_its_remedy(job):
     assert len(found) == len(FAULTS[job])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "sweep=null: name the sweep to promote from"),
+        (["sweep=s1", "detector=breakout_bullish", "force=true"], "kept for ever; add 'reason="),
+        (["sweep=s1", "reason=why"], "is recorded with force=true only"),
+        (["sweep=s1", "force=true", "reason=why"], "force=true: name the detectors"),
+        (["undo=true"], "name the detectors or the sweep"),
+        (["undo=true", "pull=true", "sweep=s1"], "two different things"),
+        (["sweep=s1", "undo=true", "detector=breakout", "force=true", "reason=w"], "no gate"),
+    ],
+)
+def test_a_promotion_that_says_too_little_is_refused(arguments, words):
+    assert words in only_fault("promote", *arguments)
+
+
+def test_promoted_values_leave_no_room_for_others():
+    given = "params.breakout_bullish.stop_atr=2"
+    assert "parameters=promoted takes every value" in only_fault(
+        "backtest", "parameters=promoted", given
+    )
+
+
 def test_features_that_nothing_could_be_computed_with_are_refused_at_once():
     legal, gaps = (f"must be a whole number of {least} or more" for least in (1, 0))
     spans = "must be a list of 4 whole numbers of 1 or more bars"

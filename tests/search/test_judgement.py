@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from detectors.registry import DETECTORS
-from sweep.engine.sets import all_parameters
+from sweep.engine.sets import every_parameter
 from sweep.evidence.criteria import Thresholds
 from sweep.evidence.sharpe import probabilistic_sharpe_ratio
 from sweep.search.evidence_document import describe, headline
@@ -114,7 +114,7 @@ def test_a_parameter_at_the_edge_of_its_range_is_flagged(edge):
 def test_an_edge_is_one_where_more_of_a_parameter_earns_more():
     """Planted: target_atr earns through to its end; stop_atr changes nothing."""
     detector = DETECTORS["breakout_bullish"]
-    fixed = {p.name: p.default for p in all_parameters(detector)}
+    fixed = {p.name: p.default for p in every_parameter(detector)}
     ranges = fixed | {"stop_atr": ["uniform", 0.5, 3], "target_atr": ["uniform", 0.5, 5]}
     space = read_spaces([detector], {detector.name: ranges})[detector.name]
     for seed in (0, 1, 4):

@@ -25,11 +25,15 @@ PAST_BARS = max(RANGE_BARS, ATR_BARS)
 DRIFT_ODDS = 0.9
 DRIFT_MINUTES = (75, 135)
 
-#: Price first comes back a little, as breakouts do: a stop too near is hit before the drift. The
-#: smaller of a share of the drift and a part of the ATR, over the first minutes of the drift.
+#: Price first comes back a little, as breakouts do, so that a stop too near is hit before the
+#: drift: by the smaller of a share of the drift and a part of the ATR, in its first minutes.
 DIP_SHARE = 0.2
 DIP_ATR = 0.4
 DIP_MINUTES = 15
+
+#: After the drift a share of it is given back: a target too far, or holding on, costs.
+RETURN_SHARE = 0.5
+RETURN_MINUTES = 15
 
 #: Least move since the prior close that a planted breakout upward reaches.
 DAY_CHANGE_FRAC = 0.0045
@@ -153,11 +157,13 @@ class _Day:
         self.steps.gap[self.opening + minute] += jump
 
     def drift(self, minute: int, drift: float, minutes: int, dip: float) -> None:
-        """Drift over `minutes` from the end of the bar of `minute` on, after a dip."""
+        """Dip, drift over `minutes` from the end of the bar of `minute` on, give back a share."""
         begin = self.opening + (minute // BAR_MINUTES + 1) * BAR_MINUTES
         turn, end = begin + DIP_MINUTES, begin + minutes
-        self.steps.body[begin:turn] -= dip / DIP_MINUTES
-        self.steps.body[turn:end] += (drift + dip) / (minutes - DIP_MINUTES)
+        body = self.steps.body
+        body[begin:turn] -= dip / DIP_MINUTES
+        body[turn:end] += (drift + dip) / (minutes - DIP_MINUTES)
+        body[end : end + RETURN_MINUTES] -= RETURN_SHARE * drift / RETURN_MINUTES
 
 
 def script(grid: Grid, steps: Steps, events: Sequence[Event], drift_atr: float) -> Market:
@@ -237,8 +243,9 @@ def _break_out(event: Event, day: _Day, drift_atr: float) -> Happening | None:
     else:
         return None
     drift = drift_atr * known.atr
+    kept = (1 - RETURN_SHARE) * drift
     down = max(known.price - known.low + 0.3 * known.atr, known.atr) + drift
-    gain = math.exp(up) * (1 + DRIFT_ODDS * math.expm1(drift)) - 1
+    gain = math.exp(up) * (1 + DRIFT_ODDS * math.expm1(kept)) - 1
     loss = -math.expm1(-down)
     if side >= loss / (gain + loss):
         day.jump(minute, -down)

@@ -1,0 +1,193 @@
+"""What is promoted: `<storage.root>/promotions/<detector>.yaml`, the truth, history included.
+
+A file is data: read by a safe loader, its values checked against the legal ranges in code. It is
+replaced whole, so that a reader, and a run that was killed, sees the old state or the new one.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from detectors.contract import Detector, faults_of
+from detectors.registry import DETECTORS, get
+from sweep.engine.sets import every_parameter
+from sweep.store.atomic import replacing
+
+FOLDER = "promotions"
+_HEAD = (
+    "# Written by jobs.promote: what parameters=promoted reads. The history is never shortened.\n"
+)
+_KEYS = {"detector", "revision", "parameters", "promotion_id", "forced_ever", "history"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """Promotions of one detector.
+
+    Attributes
+    ----------
+    detector
+        Name.
+    revision
+        Of the detector, when it was last promoted.
+    parameters
+        Values in use; None where every promotion was undone: the configured ones are.
+    promotion_id
+        Promotion in force, None where none is.
+    history
+        Events, oldest first: `action` promote or undo, `promotion_id`, `at`, `sweep_id`, `set_id`,
+        `forced`, `reason`, `old`, `new` (parameters, None: the configured ones), `replaces`
+        (promotion in force before), and for a promotion `data`, `evidence`, `holdout`.
+    """
+
+    detector: str
+    revision: int
+    parameters: Mapping[str, float] | None = None
+    promotion_id: str | None = None
+    history: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def forced_ever(self) -> bool:
+        """Return whether the gate was ever overruled; no later event takes that back."""
+        return any(event["forced"] for event in self.history)
+
+    @property
+    def current(self) -> Mapping[str, Any] | None:
+        """Return the promotion in force."""
+        promotions = [event for event in self.history if event["action"] == "promote"]
+        return next((e for e in promotions if e["promotion_id"] == self.promotion_id), None)
+
+    def promoted(self, event: Mapping[str, Any], revision: int) -> "Record":
+        """Return the record after a promotion."""
+        return Record(
+            self.detector,
+            revision,
+            dict(event["new"]),
+            event["promotion_id"],
+            (*self.history, event),
+        )
+
+    def undone(self, at: str) -> "Record":
+        """Return the record after the promotion in force was taken back.
+
+        Raises
+        ------
+        ValueError
+            If nothing is promoted.
+        """
+        current = self.current
+        if current is None:
+            raise ValueError(f"{self.detector}: nothing is promoted, so there is nothing to undo")
+        event = {
+            "action": "undo",
+            "promotion_id": event_id(self.detector, "undo", self.promotion_id, at),
+            "at": at,
+            "sweep_id": current["sweep_id"],
+            "set_id": current["set_id"],
+            "forced": False,
+            "reason": None,
+            "old": current["new"],
+            "new": current["old"] if current["replaces"] is not None else None,
+            "replaces": self.promotion_id,
+        }
+        values = None if event["new"] is None else dict(event["new"])
+        history = (*self.history, event)
+        return Record(self.detector, self.revision, values, current["replaces"], history)
+
+
+def event_id(*parts: object) -> str:
+    """Return `u` and 12 hex digits of what an event is."""
+    text = "/".join(str(part) for part in parts)
+    return "u" + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def path_of(storage_root: Path, detector: str) -> Path:
+    """Return the file of a detector."""
+    return storage_root / FOLDER / f"{detector}.yaml"
+
+
+def read_record(storage_root: Path, detector: str) -> Record:
+    """Read what is promoted of a detector; an empty record where nothing ever was.
+
+    Raises
+    ------
+    ValueError
+        If the file is no record, or a value is not legal.
+    """
+    path = path_of(storage_root, detector)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Record(detector, get(detector).revision)
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no YAML ({error}); restore it from a copy") from error
+    if not isinstance(content, dict) or set(content) != _KEYS:
+        raise ValueError(
+            f"{path} must hold exactly {', '.join(sorted(_KEYS))}; restore it from a copy"
+        )
+    if content["detector"] != detector:
+        raise ValueError(f"{path} is about {content['detector']!r}; it must be about {detector}")
+    values = content["parameters"]
+    if values is not None:
+        faults = value_faults(get(detector), values)
+        if faults:
+            raise ValueError(f"{path}: {'; '.join(faults)}; correct it or undo the promotion")
+        values = {name: float(value) for name, value in values.items()}
+    history = tuple(content["history"])
+    return Record(detector, content["revision"], values, content["promotion_id"], history)
+
+
+def value_faults(detector: Detector, values: object) -> list[str]:
+    """List what keeps values from being a parameter set of a detector."""
+    if not isinstance(values, Mapping):
+        return [f"parameters must be a mapping, got {type(values).__name__}"]
+    every = every_parameter(detector)
+    known = {p.name for p in every}
+    unknown = [f"{detector.name} has no parameter {name}" for name in sorted(set(values) - known)]
+    return unknown + faults_of(every, values)
+
+
+def write_record(storage_root: Path, record: Record) -> Path:
+    """Replace the file of a detector."""
+    path = path_of(storage_root, record.detector)
+    content = {
+        "detector": record.detector,
+        "revision": record.revision,
+        "promotion_id": record.promotion_id,
+        "forced_ever": record.forced_ever,
+        "parameters": None if record.parameters is None else dict(record.parameters),
+        "history": [dict(event) for event in record.history],
+    }
+    with replacing(path) as temporary:
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        temporary.write_text(_HEAD + text, encoding="utf-8")
+    return path
+
+
+def promoted_parameters(storage_root: Path) -> dict[str, dict[str, float]]:
+    """Return detector -> promoted parameters, of the detectors that have any.
+
+    Raises
+    ------
+    ValueError
+        If a file is unreadable, or was promoted for another revision of the detector.
+    """
+    found = {}
+    for name in DETECTORS:
+        record = read_record(storage_root, name)
+        if record.parameters is None:
+            continue
+        if record.revision != get(name).revision:
+            raise ValueError(
+                f"{name} was promoted at revision {record.revision}, the code has "
+                f"{get(name).revision}: its parameters mean something else now; sweep and promote "
+                f"it again, or undo: python -m jobs.promote undo=true detector={name}"
+            )
+        found[name] = dict(record.parameters)
+    return found
