@@ -1,6 +1,7 @@
 """Turn the composed configuration into the typed settings that `sweep` takes."""
 
 import datetime as dt
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 

@@ -2,17 +2,17 @@
 
 import contextlib
 import datetime as dt
-from pathlib import Path
 from typing import Any, Literal
 
 from sweep.promotion.records import Record
 from sweep.store.database import Database
 from sweep.store.errors import StoreTerminal, StoreTransient
 from sweep.store.looks import looks_of
+from sweep.store.place import Place
 
 
 def mirror(
-    storage_root: Path, store: Literal["sqlite", "postgres"], records: list[Record]
+    storage_root: Place, store: Literal["sqlite", "postgres"], records: list[Record]
 ) -> list[str]:
     """Write all events of some records, and all looks; returns notes on a store that is away."""
     events = [_promotion_row(record, event) for record in records for event in record.history]

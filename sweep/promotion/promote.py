@@ -15,6 +15,7 @@ from sweep.promotion.regression import Regression, regress
 from sweep.promotion.source import Candidate, candidate
 from sweep.search.spec import SweepSpec
 from sweep.store.looks import Look, record_look, sets_seen
+from sweep.store.place import Place
 
 Status = Literal["promoted", "unchanged", "refused", "undone", "pulled"]
 Clock = Callable[[], dt.datetime]
@@ -36,7 +37,7 @@ class PromotionSpec:
         Tells the time.
     """
 
-    storage_root: Path
+    storage_root: Place
     conf: Path
     store: Literal["sqlite", "postgres"] = "sqlite"
     force: bool = False
@@ -154,7 +155,7 @@ def pull(spec: PromotionSpec, detectors: Sequence[str]) -> Report:
     return _finish(spec, outcomes)
 
 
-def promoted_by(storage_root: Path, sweep_id: str) -> tuple[str, ...]:
+def promoted_by(storage_root: Place, sweep_id: str) -> tuple[str, ...]:
     """Return the detectors whose promotion in force came from a sweep."""
     found = []
     for name in DETECTORS:

@@ -7,7 +7,6 @@ replaced whole, so that a reader, and a run that was killed, sees the old state 
 import dataclasses
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,6 +15,7 @@ from detectors.contract import Detector, faults_of
 from detectors.registry import DETECTORS, get
 from sweep.engine.sets import every_parameter
 from sweep.store.atomic import replacing
+from sweep.store.place import Place
 
 FOLDER = "promotions"
 _HEAD = (
@@ -105,12 +105,12 @@ def event_id(*parts: object) -> str:
     return "u" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def path_of(storage_root: Path, detector: str) -> Path:
+def path_of(storage_root: Place, detector: str) -> Place:
     """Return the file of a detector."""
     return storage_root / FOLDER / f"{detector}.yaml"
 
 
-def read_record(storage_root: Path, detector: str) -> Record:
+def read_record(storage_root: Place, detector: str) -> Record:
     """Read what is promoted of a detector; an empty record where nothing ever was.
 
     Raises
@@ -153,7 +153,7 @@ def value_faults(detector: Detector, values: object) -> list[str]:
     return unknown + faults_of(every, values)
 
 
-def write_record(storage_root: Path, record: Record) -> Path:
+def write_record(storage_root: Place, record: Record) -> Place:
     """Replace the file of a detector."""
     path = path_of(storage_root, record.detector)
     content = {
@@ -170,7 +170,7 @@ def write_record(storage_root: Path, record: Record) -> Path:
     return path
 
 
-def promoted_parameters(storage_root: Path) -> dict[str, dict[str, float]]:
+def promoted_parameters(storage_root: Place) -> dict[str, dict[str, float]]:
     """Return detector -> promoted parameters, of the detectors that have any.
 
     Raises

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
@@ -12,6 +11,7 @@ from detectors.registry import get
 from sweep.market.symbols import lookup
 from sweep.search.plan import detector_settings
 from sweep.search.spec import SweepSpec
+from sweep.store.place import Place
 from sweep.store.results import EVIDENCE, PARAMETER_SETS, Results, read_table, sweep_names
 
 _PREFIX = "param."
@@ -51,7 +51,7 @@ class Candidate:
     evidence: Mapping[str, Any]
 
 
-def read_sweep(storage_root: Path, sweep_id: str) -> dict[str, Any]:
+def read_sweep(storage_root: Place, sweep_id: str) -> dict[str, Any]:
     """Return the `sweep.json` of a finished sweep.
 
     Raises
@@ -122,7 +122,7 @@ def candidate(spec: SweepSpec, about: Mapping[str, Any], detector: str) -> Candi
     )
 
 
-def _values(folder: Path, detector: str, set_id: str) -> dict[str, float]:
+def _values(folder: Place, detector: str, set_id: str) -> dict[str, float]:
     table = read_table(folder, PARAMETER_SETS, detector=detector)
     row = table.filter(pc.equal(table["set_id"], set_id)).to_pylist()[0]
     return {

@@ -8,10 +8,10 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from sweep.store.atomic import replacing
+from sweep.store.place import Place, matching
 
 FOLDER = "holdout_looks"
 
@@ -48,7 +48,7 @@ class Look:
         return "l" + hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:12]
 
 
-def record_look(storage_root: Path, look: Look) -> Look:
+def record_look(storage_root: Place, look: Look) -> Look:
     """Write a look, unless it is there already; what is known of its result is kept.
 
     Returns
@@ -67,15 +67,15 @@ def record_look(storage_root: Path, look: Look) -> Look:
     return look
 
 
-def looks_of(storage_root: Path, detector: str | None = None) -> tuple[Look, ...]:
+def looks_of(storage_root: Place, detector: str | None = None) -> tuple[Look, ...]:
     """Return all looks, or those of one detector, oldest first."""
     pattern = "*.json" if detector is None else f"{detector}-l*.json"
-    found = [_read(path) for path in (storage_root / FOLDER).glob(pattern)]
+    found = [_read(path) for path in matching(storage_root / FOLDER, pattern)]
     return tuple(sorted(found, key=lambda look: (look.looked_at, look.look_id)))
 
 
 def sets_seen(
-    storage_root: Path, detector: str, symbols: Sequence[str], sessions: Sequence[str]
+    storage_root: Place, detector: str, symbols: Sequence[str], sessions: Sequence[str]
 ) -> tuple[str, ...]:
     """Return the sets of a detector that were looked at on any of these symbol-sessions.
 
@@ -93,7 +93,7 @@ def sets_seen(
     return tuple(dict.fromkeys(found))
 
 
-def _read(path: Path) -> Look:
+def _read(path: Place) -> Look:
     content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     values = dict(content)
     values |= {name: tuple(values[name]) for name in ("symbols", "sessions")}

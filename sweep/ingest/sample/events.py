@@ -56,7 +56,7 @@ class Happening:
     jump_frac
         Jump as a share of the price before it.
     drift_frac
-        Drift that follows, 0 for none.
+        What the drift that follows leaves, after a share of it is given back; 0 for none.
     """
 
     session: int
@@ -258,7 +258,7 @@ def _break_out(event: Event, day: _Day, drift_atr: float) -> Happening | None:
         dip = min(DIP_SHARE * drift_atr, DIP_ATR) * known.atr
         day.drift(minute, drift, minutes, dip)
     return Happening(
-        event.session, event.kind, minute, math.expm1(up), math.expm1(drift) if drifts else 0.0
+        event.session, event.kind, minute, math.expm1(up), math.expm1(kept) if drifts else 0.0
     )
 
 
