@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.report.console import UNKNOWN, console
+from sweep.report.readings import counted, readings
 from sweep.store.place import Place
 from sweep.store.results import EVIDENCE
 
@@ -15,6 +16,9 @@ READING = (
     "the median out of sample; SPA p = chance of such a best set without any edge, over all "
     "detectors"
 )
+
+FEW = 2
+"""Up to so many detectors are read out in full, of more only those that hold."""
 
 Evidence = Mapping[str, Any]
 
@@ -33,10 +37,15 @@ def show_verdicts(folder: Place) -> None:
         return
     out = console()
     out.print()
-    for name, found in json.loads(text)["detectors"].items():
+    detectors = json.loads(text)["detectors"]
+    few = len(detectors) <= FEW
+    for name, found in detectors.items():
         out.print(verdict_line(name, found), soft_wrap=True)
         for sentence in reasons(found):
             out.print(f"  {sentence}", soft_wrap=True)
+        if found["verdict"] == "holds" or few:
+            for sentence in readings(found):
+                out.print(f"    {sentence}", soft_wrap=True)
     out.print(f"  {READING}", soft_wrap=True)
 
 
@@ -63,7 +72,8 @@ def verdict_line(name: str, found: Evidence) -> str:
         f"DSR {effective} ({_count(tries['effective'])} effective) / {ever} (all tries), "
         f"PBO {_number(found['overfitting'], 'pbo', '.0%')}, "
         f"SPA p {_number(found['superiority'], 'p_adjusted', '.3f')}, "
-        f"tried {tries['sweep']:,} sets here, {tries['ever']:,} ever"
+        f"tried {tries['sweep']:,} sets here, {tries['ever']:,} ever in "
+        f"{counted(tries['sweeps_ever'], 'sweep')}"
     )
 
 

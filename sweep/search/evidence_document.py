@@ -34,6 +34,7 @@ def describe(judged: Judged) -> dict[str, Any]:
         "tries": {
             "sweep": case.tries,
             "ever": case.tries_ever,
+            "sweeps_ever": case.sweeps_ever,
             "traded": matrix.n_sets,
             "effective": None if matrix.clusters is None else matrix.clusters.n_effective,
             "effective_participation": (
@@ -50,6 +51,9 @@ def describe(judged: Judged) -> dict[str, Any]:
             None
             if case.stitched is None or measured.out_of_sample is None
             else _out_of_sample(case.stitched, measured.out_of_sample)
+        ),
+        "random_entry": plain(
+            None if case.random_entry is None else dataclasses.asdict(case.random_entry)
         ),
         "plateau": plain(None if case.plateau is None else dataclasses.asdict(case.plateau)),
         "range_edges": [end.parameter for end in case.ends if end.better_beyond],

@@ -12,6 +12,8 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from detectors.bars import Float
+from sweep.engine.random_entry import random_entries
+from sweep.evidence.random_entry import RandomEntry, random_entry_test
 from sweep.search import choose
 from sweep.search.chosen_sets import FullSets
 from sweep.search.evidence_document import describe, headline
@@ -147,9 +149,11 @@ def _case(
     ledger: Ledger,
 ) -> Case:
     name = one.detector.name
+    ever = ledger.count(name, plan.sessions(one))
     case = Case(
         tries=len(tried_keys(merged, full)),
-        tries_ever=ledger.count(name, plan.sessions(one)),
+        tries_ever=ever.distinct,
+        sweeps_ever=ever.sweeps,
         returns=TradedSets(results.path, name),
         n_sessions=len(one.columns),
     )
@@ -174,7 +178,19 @@ def _case(
         ambiguous_frac=None if math.isnan(share) else share,
         plateau=plateau,
         ends=ends,
+        random_entry=_random_entry(one, full, final),
     )
+
+
+def _random_entry(one: DetectorPlan, full: FullSets, final: str) -> RandomEntry | None:
+    """Compare the final set with random entries; None where it has no trade."""
+    block = full.results[final].block
+    draws = random_entries(
+        one.detector, one.symbols, full.values[final], block.trades, axis=one.axis
+    )
+    if len(draws) == 0:
+        return None
+    return random_entry_test(float(block.metrics["expectancy_r"][0]), draws)
 
 
 def _plateau(

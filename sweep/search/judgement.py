@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sweep.evidence.criteria import Findings, Thresholds
 from sweep.evidence.multiplicity import adjust_pvalues
+from sweep.evidence.random_entry import RandomEntry
 from sweep.evidence.verdict import Judgement, judge
 from sweep.search.measures import (
     FinalSet,
@@ -31,6 +32,8 @@ class Case:
     ----------
     tries, tries_ever
         Distinct sets of this sweep, and of all sweeps that share a symbol-session with it.
+    sweeps_ever
+        Number of the latter.
     returns
         Daily net R of the sets that traded, see `measure_matrix`.
     drawn
@@ -47,6 +50,8 @@ class Case:
         Of the final set.
     ends
         Its parameters at an end of their range, better beyond it or not.
+    random_entry
+        The set among trades that begin at random.
     """
 
     tries: int
@@ -60,6 +65,8 @@ class Case:
     stitched: Stitched | None = None
     plateau: Plateau | None = None
     ends: tuple[RangeEnd, ...] = ()
+    sweeps_ever: int = 1
+    random_entry: RandomEntry | None = None
 
 
 @dataclasses.dataclass(frozen=True)

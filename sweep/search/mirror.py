@@ -15,6 +15,7 @@ import pyarrow.dataset as ds
 from sweep.search.spec import SweepSpec
 from sweep.store.database import Database
 from sweep.store.errors import StoreTerminal, StoreTransient
+from sweep.store.ledger import Ledger
 from sweep.store.results import (
     FOLD_SCORES,
     PARAMETER_SETS,
@@ -66,6 +67,9 @@ def mirror(spec: SweepSpec, results: Results, about: Mapping[str, Any]) -> list[
                 record_parameter_sets(db, name, piece)
             record_fold_scores(db, name, _fold_scores(results, about))
             record_trades(db, name, read_table(results.path, TRADES))
+            ledger = Ledger(spec.storage_root)
+            for detector in about["detectors"]:
+                db.upsert("trial_ledger", ledger.rows(detector))
     except (StoreTransient, StoreTerminal) as error:
         return [f"not mirrored into SQL, run the same command again: {error}"]
     return []

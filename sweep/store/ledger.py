@@ -4,9 +4,12 @@ Append-only Parquet files below `<storage.root>/ledger/`. Deleting results does 
 and trying again does not make it two.
 """
 
+import dataclasses
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +20,24 @@ from sweep.store.atomic import replacing
 from sweep.store.copies import fetched
 from sweep.store.place import Place, matching, place
 
+FOLDER = "ledger"
 _META = b"detector-sweep"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tries:
+    """Tries of a detector on shared data.
+
+    Attributes
+    ----------
+    distinct
+        Sets, each once whatever the number of sweeps that tried it under the same settings.
+    sweeps
+        Sweeps that made them.
+    """
+
+    distinct: int
+    sweeps: int
 
 
 class Ledger:
@@ -30,7 +50,7 @@ class Ledger:
     """
 
     def __init__(self, storage_root: Place | str) -> None:
-        self.path = place(storage_root) / "ledger"
+        self.path = place(storage_root) / FOLDER
 
     def append(
         self,
@@ -82,7 +102,7 @@ class Ledger:
                 pq.write_table(pa.table([tries], schema=schema), temporary, compression="zstd")
         return target
 
-    def count(self, detector: str, sessions: Mapping[str, Collection[str]]) -> int:
+    def count(self, detector: str, sessions: Mapping[str, Collection[str]]) -> Tries:
         """Return the distinct tries of a detector on data that shares a symbol-session.
 
         Parameters
@@ -94,9 +114,9 @@ class Ledger:
         """
         wanted = {symbol: set(days) for symbol, days in sessions.items()}
         tries: dict[tuple[int, str], list[NDArray[np.uint64]]] = {}
+        sweeps = set()
         for file in matching(self.path, f"{detector}-*.parquet"):
-            parquet = pq.ParquetFile(fetched(file, fixed=True))
-            about = json.loads(parquet.schema_arrow.metadata[_META])
+            parquet, about = _opened(file)
             if about["detector"] != detector or not any(
                 wanted.get(symbol, set()).intersection(days)
                 for symbol, days in about["sessions"].items()
@@ -104,4 +124,33 @@ class Ledger:
                 continue
             group = tries.setdefault((about["revision"], about["settings"]), [])
             group.append(parquet.read()["set_key"].to_numpy())
-        return sum(len(np.unique(np.concatenate(parts))) for parts in tries.values())
+            sweeps.add(about["sweep"])
+        distinct = sum(len(np.unique(np.concatenate(parts))) for parts in tries.values())
+        return Tries(distinct, len(sweeps))
+
+    def rows(self, detector: str) -> list[dict[str, Any]]:
+        """Return what SQL knows of the files of a detector: paths, counts, ranges."""
+        found = []
+        for file in matching(self.path, f"{detector}-*.parquet"):
+            parquet, about = _opened(file)
+            if about["detector"] == detector:
+                days = sorted(day for own in about["sessions"].values() for day in own)
+                found.append(
+                    {
+                        "path": f"{FOLDER}/{file.name}",
+                        "detector": detector,
+                        "revision": about["revision"],
+                        "settings_hash": about["settings"],
+                        "tries": parquet.metadata.num_rows,
+                        "sweep_id": about["sweep"],
+                        "first_session": dt.date.fromisoformat(days[0]) if days else None,
+                        "last_session": dt.date.fromisoformat(days[-1]) if days else None,
+                    }
+                )
+        return found
+
+
+def _opened(file: Place) -> tuple[pq.ParquetFile, dict[str, Any]]:
+    parquet = pq.ParquetFile(fetched(file, fixed=True))
+    about: dict[str, Any] = json.loads(parquet.schema_arrow.metadata[_META])
+    return parquet, about

@@ -17,7 +17,7 @@ FOUND = {
         criterion("trades", "36 trades, 100 are needed."),
         criterion("plateau", "Neither the chosen set nor its neighbours earn."),
     ],
-    "tries": {"sweep": 501, "ever": 12_345, "effective": 32},
+    "tries": {"sweep": 501, "ever": 12_345, "sweeps_ever": 7, "effective": 32},
     "final": {"dsr_effective": {"dsr": 0.861}, "dsr_ever": {"dsr": None}},
     "overfitting": {"pbo": 0.248},
     "superiority": {"p_consistent": 0.004, "p_adjusted": 0.0125},
@@ -30,12 +30,12 @@ def test_a_line_has_the_numbers_and_no_zero_for_what_is_unknown():
     assert verdict_line("breakout_bullish", FOUND) == (
         "breakout_bullish: not proven; out of sample +0.123 R a trade (-0.050 to +0.300), "
         "DSR 0.86 (32 effective) / - (all tries), PBO 25%, SPA p 0.013, "
-        "tried 501 sets here, 12,345 ever"
+        "tried 501 sets here, 12,345 ever in 7 sweeps"
     )
-    unknown = NOTHING | {"tries": {"sweep": 1, "ever": 1, "effective": None}}
+    unknown = NOTHING | {"tries": {"sweep": 1, "ever": 1, "sweeps_ever": 1, "effective": None}}
     assert verdict_line("x", unknown) == (
         "x: not proven; out of sample - R a trade (- to -), DSR - (- effective) / - (all tries), "
-        "PBO -, SPA p -, tried 1 sets here, 1 ever"
+        "PBO -, SPA p -, tried 1 sets here, 1 ever in 1 sweep"
     )
 
 
@@ -43,7 +43,7 @@ def test_what_is_missing_is_said_in_sentences(tmp_path, capsys):
     show_verdicts(tmp_path)
     assert capsys.readouterr().out == ""  # nothing was judged yet
     failing = FOUND | {"verdict": "fails", "summary": "Fails: out of sample it loses."}
-    detectors = {"a": FOUND, "b": failing, "c": FOUND | {"verdict": "holds"}}
+    detectors = {"a": FOUND, "b": failing, "c": NOTHING | {"verdict": "holds"}}
     (tmp_path / "evidence.json").write_text(json.dumps({"detectors": detectors}))
     show_verdicts(tmp_path)
     shown = capsys.readouterr().out.splitlines()
@@ -55,4 +55,6 @@ def test_what_is_missing_is_said_in_sentences(tmp_path, capsys):
     assert shown[4].startswith("b: FAILS; ")
     assert shown[5] == "  Fails: out of sample it loses."
     assert shown[6].startswith("c: HOLDS; ")
-    assert shown[7].startswith("  out of sample = ")
+    assert shown[7].startswith("    tries: 501 sets here, 12,345 ever in 7 sweeps, as good as 32")
+    assert shown[8].startswith("    overfitting: ")
+    assert shown[9].startswith("  out of sample = ")

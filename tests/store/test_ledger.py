@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sweep.store.ledger import Ledger
+from sweep.store.database import Database
+from sweep.store.ledger import Ledger, Tries
 
 DAYS = ["2024-01-02", "2024-01-03", "2024-01-04"]
 
@@ -24,7 +25,7 @@ def ledger(tmp_path):
 
 
 def count(ledger, detector="breakout_bullish", **sessions):
-    return ledger.count(detector, sessions or {"SPY": DAYS})
+    return ledger.count(detector, sessions or {"SPY": DAYS}).distinct
 
 
 def test_a_try_counts_once_however_often_it_is_recorded(ledger):
@@ -32,7 +33,7 @@ def test_a_try_counts_once_however_often_it_is_recorded(ledger):
     assert append(ledger, [3, 2, 1, 1]) == first
     assert append(ledger, [3, 4]) != first
     append(ledger, [4, 5], sweep="s2")
-    assert count(ledger) == 5
+    assert ledger.count("breakout_bullish", {"SPY": DAYS}) == Tries(distinct=5, sweeps=2)
 
 
 def test_other_settings_revisions_and_detectors_are_other_tries(ledger):
@@ -59,3 +60,20 @@ def test_no_try_is_no_file_and_an_empty_ledger_counts_nothing(ledger):
     assert append(ledger, []) is None
     assert count(ledger) == 0
     assert not ledger.path.exists()
+
+
+def test_sql_has_a_row_per_file_whose_range_and_count_it_says(tmp_path, ledger):
+    first = append(ledger, [1, 2, 3])
+    append(ledger, [4], settings="b", sessions={"QQQ": DAYS[1:], "SPY": DAYS[:2]}, sweep="s2")
+    append(ledger, [5], detector="breakout_bearish")
+    rows = ledger.rows("breakout_bullish")
+    with Database.open("sqlite", tmp_path) as db:
+        db.upgrade()
+        db.upsert("trial_ledger", rows)
+        db.upsert("trial_ledger", ledger.rows("breakout_bullish"))
+        stored = {row["path"]: row for row in db.read("trial_ledger").to_pylist()}
+    assert len(stored) == 2
+    row = stored[f"ledger/{first.name}"]
+    assert (row["tries"], row["settings_hash"], row["sweep_id"]) == (3, "a", "s1")
+    (other,) = (row for row in stored.values() if row["tries"] == 1)
+    assert [str(other[name]) for name in ("first_session", "last_session")] == [DAYS[0], DAYS[2]]
