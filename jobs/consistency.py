@@ -44,6 +44,8 @@ def _promotion_faults(config: Mapping[str, Any]) -> Iterator[str]:
     from detectors.registry import DETECTORS  # noqa: PLC0415 - not needed to print help
 
     every = set(config["params"]) == set(DETECTORS)
+    if isinstance(config["sweep"], list):
+        yield "sweep: one sweep is promoted from at a time; give its id, such as sweep=s0123456789ab"
     if config["undo"] and config["pull"]:
         yield "undo=true, pull=true: two different things; give one of them"
     if config["force"] and (config["undo"] or config["pull"]):

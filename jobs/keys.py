@@ -56,7 +56,6 @@ RULES: dict[str, Rule] = {
     "promotions": Flag(),
     "action": Choice(("upgrade",)),
     "parameters": Choice(("configured", "promoted")),
-    "sweep": Text("the id of a sweep", nullable=True),
     "force": Flag(),
     "reason": Text("a reason in words", nullable=True),
     "undo": Flag(),

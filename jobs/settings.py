@@ -8,6 +8,7 @@ from typing import Any
 import conf
 from detectors.features.option_settings import OptionSettings
 from detectors.features.settings import FeatureSettings
+from detectors.registry import DETECTORS
 from sweep.backtest.spec import BacktestSpec
 from sweep.engine.settings import Costs, FillSettings
 from sweep.evidence.criteria import Thresholds
