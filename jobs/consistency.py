@@ -45,7 +45,7 @@ def _promotion_faults(config: Mapping[str, Any]) -> Iterator[str]:
 
     every = set(config["params"]) == set(DETECTORS)
     if isinstance(config["sweep"], list):
-        yield "sweep: one sweep is promoted from at a time; give its id, such as sweep=s0123456789ab"
+        yield "sweep: one is promoted from at a time; give its id, such as sweep=s0123456789ab"
     if config["undo"] and config["pull"]:
         yield "undo=true, pull=true: two different things; give one of them"
     if config["force"] and (config["undo"] or config["pull"]):

@@ -41,7 +41,7 @@ def test_every_statistic_is_a_sentence():
         "+0.402 R a trade, with the same exits from random bars -0.021 R; as good by chance: 0.1%",
         "136 trades in 140 sessions, +0.435 R a day, at least +0.247 R with 95 % confidence;",
         "; 86% of what it earned in sample",
-        "6.8 R as it came, in other orders of the same days 7.2 R, one time in twenty above 11.4 R",
+        "6.8 R as it came, in other orders of the same days 7.2 R, one time in twenty above 11",
         "0.7 bp a side were paid, at 15.8 bp it earns nothing",
     ):
         assert words in said
