@@ -4,10 +4,14 @@ Matrices of the cases are days x sets, those of the package sets x sessions.
 """
 
 import dataclasses
+import datetime as dt
 import math
 
 import numpy as np
 
+from detectors.bars import MINUTE_NS
+from sweep.engine import bracket
+from sweep.engine.settings import Costs, FillSettings
 from sweep.evidence import (
     clusters,
     deflated,
@@ -22,7 +26,9 @@ from sweep.evidence import (
     trials,
     validation,
 )
-from sweep.market.options import black76, contracts, exposure, pin
+from sweep.market import splits
+from sweep.market.calendar import session_table
+from sweep.market.options import black76, contracts, exposure, implied_vol, open_interest, pin
 from sweep.search import folds
 from sweep.search.spec import FoldSettings
 
@@ -343,6 +349,137 @@ def _chain(case):
     }
 
 
+def _named(case, *names, default=None):
+    """Return the first of some names that a case gives."""
+    return next((case[name] for name in names if case.get(name) is not None), default)
+
+
+def _bracket(case):
+    """Answer `simulate_bracket`: bars o, h, l, c and v where volume matters; r is net of costs."""
+    side = 1 if case["side"] in ("long", 1, "buy") else -1
+    bars = np.array(
+        [
+            [bar[k] for k in "ohlc"] + [bar.get("v", bar.get("volume", math.nan))]
+            for bar in case["bars"]
+        ],
+        np.float64,
+    )
+    signal = case.get("signal_bar", 0)
+    after = bars[min(signal + 1, len(bars) - 1), 0]
+    shares = _named(case, "quantity", "shares", "qty")
+    costs = Costs(
+        slippage_bps=case.get("slippage_bps", 0.0),
+        half_spread=case.get("half_spread", 0.0),
+        fee_bps=case.get("fee_bps", 0.0),
+        fee_per_share=_named(case, "fee_per_share", "fee_per_contract", default=0.0),
+        fee_min=_named(case, "fee_min", "min_fee", "fee_minimum", default=0.0),
+        sell_fee_bps=_named(case, "sell_fee_bps", "sell_fee", default=0.0),
+        notional_usd=case.get("notional_usd", 100_000.0) if shares is None else shares * after,
+    )
+    fills = FillSettings(
+        target_gap=_named(case, "target_gap", "target_fill", default="target"),
+        trade_through=bool(case.get("trade_through", False)),
+        participation=_named(
+            case, "participation", "participation_pct", "max_participation", default=0.0
+        ),
+        impact=case.get("impact", 0.0),
+    )
+    tick = _named(case, "tick", "tick_size")
+    found = bracket.simulate_bracket(
+        bars,
+        side=side,
+        signal_bar=signal,
+        stop=case["stop"],
+        target=_named(case, "target", default=side * math.inf),
+        fills=fills,
+        costs=costs,
+        minutes=_minutes(case),
+        last_bar=_named(
+            case, "session_end_bar", "session_close_bar", "session_end", "session_close"
+        ),
+        flat_minute=_named(case, "flat_minute", "flat_time", "flat_bar", "flat_at"),
+        time_minute=_named(case, "max_hold_minute", "time_exit_bar", "time_bar"),
+        breakeven=_named(case, "breakeven", "breakeven_distance", default=0.0),
+        trail=_named(
+            case, "trail", "trailing", "trail_distance", "trailing_distance", default=0.0
+        ),
+        atr=_named(case, "atr", "sigma", default=1.0),
+        ticks=bracket.TICKS if tick is None else 1 / tick,
+    )
+    if found.dropped:
+        return {"entry_bar": None, "reason": found.dropped, "skipped": True, "r": None}
+    return dataclasses.asdict(found) | {"r": found.r_net, "skipped": False}
+
+
+def _minutes(case):
+    """Return the minutes of the bars where they carry them, as `t` or `minute`."""
+    first = case["bars"][0]
+    name = next((k for k in ("minute", "t", "start") if k in first), None)
+    return None if name is None else np.array([bar[name] for bar in case["bars"]], np.int64)
+
+
+def _implied_vol(case):
+    years, rate, dividend = _years(case), case.get("r", 0.0), case.get("q", 0.0)
+    forward = case.get("forward", case.get("spot", 0.0) * math.exp((rate - dividend) * years))
+    found = implied_vol.implied_volatility(
+        np.array([case["price"] * math.exp(rate * years)]),
+        np.array([float(forward)]),
+        np.array([float(case["strike"])]),
+        np.array([case["right"] == "C"]),
+        np.array([float(years)]),
+    )
+    return None if math.isnan(found[0]) else float(found[0])
+
+
+def _gex_single(case):
+    """Dollars per 1 %, dollars per point, and shares per dollar, of one contract line."""
+    spot = case["spot"]
+    gamma = case["gamma"] if "gamma" in case else _greeks(case)["gamma"]
+    held = case["oi"] * case.get("multiplier", contracts.MULTIPLIER)
+    shares = gamma * held * (1 if case.get("right", "C") == "C" else -1)
+    return {
+        "per_1pct": shares * spot * spot * 0.01,
+        "per_point": shares * spot,
+        "shares_per_usd": shares,
+    }
+
+
+def _oi_proxies(case):
+    """Every source on one contract: `volumes` of earlier sessions, latest first."""
+    earlier = [{"x": float(v)} for v in case.get("volumes", ())]
+    day_file = None if case.get("oi") is None else {"x": float(case["oi"])}
+    today = float(_named(case, "cum_volume", "volume_today", default=0.0))
+    found = {}
+    for source in ("oi_file", "prev_volume", "decayed", "cum_volume", "oi_plus"):
+        one = open_interest.open_interest(source, ["x"], day_file=day_file, volumes=earlier)
+        value = float(one.before[0] + one.volume_share * today)
+        found[source] = None if math.isnan(value) else value
+    return found
+
+
+def _split_adjust(case):
+    """Prices divided, volumes multiplied by new shares for an old one, before the split."""
+    new, old = (float(_named(case, *names, default=1.0)) for names in _SPLIT_NAMES)
+    sessions = session_table(dt.date(2024, 6, 3), dt.date(2024, 6, 4))
+    factor = splits.price_factors([splits.Split("X", dt.date(2024, 6, 4), old, new)], sessions)[0]
+    prices = np.atleast_1d(np.asarray(_named(case, "prices", "price", default=[]), np.float64))
+    volumes = np.atleast_1d(np.asarray(_named(case, "volumes", "volume", default=[]), np.float64))
+    return {
+        "factor": float(factor),
+        "prices": (prices * factor).tolist(),
+        "volumes": (volumes / factor).tolist(),
+    }
+
+
+_SPLIT_NAMES = (("split_to", "to", "ratio"), ("split_from", "from"))
+
+
+def _bar_available_at(case):
+    """A bar is known at its end: window_start and its length."""
+    start = _named(case, "window_start", "window_start_ns", "ts", "start_ns")
+    return start + round(_named(case, "bar_minutes", "minutes", default=1)) * MINUTE_NS
+
+
 FUNCTIONS = {
     "sharpe_and_moments": _sharpe_and_moments,
     "probabilistic_sharpe_ratio": _psr,
@@ -369,4 +506,10 @@ FUNCTIONS = {
     "minutes_to_expiry": _minutes_to_expiry,
     "gex_chain": _chain,
     "zero_gamma_two_strikes": _two_strikes,
+    "simulate_bracket": _bracket,
+    "implied_vol": _implied_vol,
+    "gex_single": _gex_single,
+    "oi_proxies": _oi_proxies,
+    "split_adjust": _split_adjust,
+    "bar_available_at": _bar_available_at,
 }
