@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sweep.engine.partial_fills import trade_in_parts
 from sweep.engine.settings import Costs, FillSettings, terms_of
 from sweep.engine.symbol_data import CLOSE, HIGH, LOW, MINUTE, OPEN, VOLUME
-from sweep.engine.trade import DROPS, EXIT_REASONS, TAKEN, Order
+from sweep.engine.trade import DROPS, EXIT_REASONS, TAKEN, Exits, Order, Outcome
 
 TICKS = 1e10
 """Ticks per price unit where none is named: levels stay what they are to ten digits."""
@@ -116,31 +116,44 @@ def simulate_bracket(
     close = float(rows[signal_bar, CLOSE])
     entry = signal_bar + 1 if signal_bar < last else -1
     limit = target if math.isfinite(target) else side * float(_NEVER)
-    order = Order(
-        side=float(side),
-        close=side * close,
-        atr=atr,
-        ticks=ticks,
+    exits = Exits(
         stop_atr=side * (close - stop) / atr,
         target_atr=side * (limit - close) / atr,
         breakeven=breakeven / atr,
         trail=trail / atr,
+        hold_bars=0,
+        flat_minutes=0,
+        cooldown_bars=0,
+    )
+    order = Order(
+        side=float(side),
+        close=side * close,
+        atr=float(atr),
+        ticks=float(ticks),
+        # What an entry that fills whole costs, and records: this way of following needs neither.
+        opening=math.nan,
+        entry_price=math.nan,
+        entry_fee=math.nan,
+        quantity=math.nan,
+        exits=exits,
         entry=entry,
+        entry_minute=0,
         last=last,
         decision=int(rows[signal_bar, MINUTE]) + 1,
         flat=_NEVER if flat_minute is None else math.ceil(flat_minute),
         timed=_NEVER if time_minute is None else math.ceil(time_minute),
         forced=last + 1,
         adverse=0,
-        adverse_end=0,
         favourable=0,
-        favourable_end=0,
     )
     settings = dataclasses.replace(
         fills or FillSettings(), min_risk_share=0.0, levels_from="signal_close"
     )
     terms = terms_of(settings, costs or Costs(), asset_class="STOCK", bar_minutes=1)
-    trade = trade_in_parts(rows, order, terms)
+    return _described(trade_in_parts(rows, order, terms))
+
+
+def _described(trade: Outcome) -> Bracket:
     if trade.drop != TAKEN:
         return Bracket(DROPS[trade.drop])
     return Bracket(

@@ -14,40 +14,25 @@ from numpy.typing import NDArray
 from detectors.bars import Float, Int
 from detectors.contract import Detector
 from detectors.evaluate import evaluate
-from sweep.engine.block import EXITS, SymbolTrades
-from sweep.engine.block import _order as order_of
-from sweep.engine.candidates import AXIS, DECISION, SIDE
-from sweep.engine.candidates import _place as place_among_fills
+from sweep.engine.block import SymbolTrades
+from sweep.engine.candidates import bounds_of
 from sweep.engine.jit import kernel
-from sweep.engine.partial_fills import trade_in_parts
+from sweep.engine.placement import DECISION, SIDE, Placed, place
+from sweep.engine.set_by_set import follow
 from sweep.engine.sets import ParameterSets
 from sweep.engine.settings import Terms
 from sweep.engine.symbol_data import SymbolData
-from sweep.engine.trade import TAKEN
-from sweep.engine.whole_fills import trade_whole
+from sweep.engine.trade import TAKEN, Exits
 
 HALF_HOUR = 30
 
 
 @kernel
-def _each_net(
-    rows: Float,
-    first_at: Int,
-    adverse: Float,
-    favourable: Float,
-    fills: Float,
-    terms: Terms,
-    in_parts: bool | None,
-    exits: Float,
-) -> Float:
+def _each_net(placed: Placed, exits: Exits, terms: Terms, in_parts: bool | None) -> Float:
     """Return net R of an entry at each candidate on its own, NaN where it becomes no trade."""
-    out = np.full(len(rows), np.nan)
-    for i in range(len(rows)):
-        asked = order_of(rows[i], first_at, exits, terms.bar_minutes)
-        if in_parts is None:
-            trade = trade_whole(adverse, favourable, fills, asked, terms)
-        else:
-            trade = trade_in_parts(fills, asked, terms)
+    out = np.full(len(placed.prices), np.nan)
+    for i in range(len(placed.prices)):
+        trade = follow(placed, i, exits, terms, in_parts)
         if trade.drop == TAKEN:
             out[i] = trade.net
     return out
@@ -86,14 +71,16 @@ def random_entries(
     if n_draws < 1:
         raise ValueError(f"n_draws must be at least 1, got {n_draws}")
     rng = np.random.default_rng(seed)
-    exits = np.array([ParameterSets.of(detector, values, 1).values[name][0] for name in EXITS])
+    sets = ParameterSets.of(detector, values, 1)
     total, count = np.zeros(n_draws), 0
     for data, trades in zip(market, recorded, strict=True):
-        taken = trades.table.rows[trades.columns["candidate"].astype(np.int64)]
-        for side in np.unique(taken[:, SIDE]).tolist():
-            hours = (taken[taken[:, SIDE] == side, DECISION] // HALF_HOUR).astype(np.int64)
-            pool, pool_hours = _pool(detector, data, values, trades, axis, int(side), exits)
-            for hour, number in zip(*np.unique(hours, return_counts=True), strict=True):
+        candidates = trades.columns["candidate"].astype(np.int64)
+        sides = trades.table.prices[candidates, SIDE]
+        half_hours = trades.table.places[candidates, DECISION].astype(np.int64) // HALF_HOUR
+        for side in np.unique(sides).tolist():
+            pool, pool_hours = _pool(detector, data, sets, trades, axis, int(side))
+            hours, numbers = np.unique(half_hours[sides == side], return_counts=True)
+            for hour, number in zip(hours, numbers, strict=True):
                 bars = pool[pool_hours == hour]
                 total += bars[rng.integers(0, len(bars), (n_draws, number))].sum(axis=1)
                 count += int(number)
@@ -103,31 +90,34 @@ def random_entries(
 def _pool(
     detector: Detector,
     data: SymbolData,
-    values: Mapping[str, float],
+    sets: ParameterSets,
     trades: SymbolTrades,
     axis: NDArray[np.int32],
     side: int,
-    exits: Float,
 ) -> tuple[Float, Int]:
     """Return net R and half-hour of every bar that could have been entered, of one side."""
     bars, table = data.features.bars, trades.table
-    evaluable = evaluate(detector, data.features, values).evaluable
+    evaluable = evaluate(detector, data.features, sets.row(0)).evaluable
     rows = np.flatnonzero(evaluable & (axis[bars.session] >= 0))
     sides = np.full(len(rows), side, np.int8)
-    matrix, first_at, (adverse, favourable) = place_among_fills(
-        data, table.fills, rows, sides, axis
+    prices, places, first_at, (adverse, favourable) = place(
+        data, table.fills, table.terms, rows, sides, axis, bounds_of(sets)
     )
-    moving = table.terms.participation > 0 or table.terms.impact > 0
-    net = _each_net(
-        matrix,
-        first_at,
-        adverse,
-        favourable,
-        table.fills.rows,
-        table.terms,
-        True if moving else None,
-        exits,
+    placed = Placed(prices, places, first_at, table.at_row, adverse, favourable, table.fills.rows)
+    in_parts = table.terms.participation > 0 or table.terms.impact > 0
+    net = _each_net(placed, _exits_of(sets), table.terms, True if in_parts else None)
+    known = ~np.isnan(net)
+    return net[known], places[known, DECISION].astype(np.int64) // HALF_HOUR
+
+
+def _exits_of(sets: ParameterSets) -> Exits:
+    one = sets.row(0)
+    return Exits(
+        stop_atr=one["stop_atr"],
+        target_atr=one["target_atr"],
+        breakeven=one["breakeven_atr"],
+        trail=one["trail_atr"],
+        hold_bars=int(one["max_hold_bars"]),
+        flat_minutes=int(one["flat_before_close_minutes"]),
+        cooldown_bars=int(one["cooldown_bars"]),
     )
-    known = ~np.isnan(net) & (matrix[:, AXIS] >= 0)
-    hours = (matrix[known, DECISION] // HALF_HOUR).astype(np.int64)
-    return net[known], hours
