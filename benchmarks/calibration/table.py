@@ -48,7 +48,7 @@ def _null_lines(rows: list[dict]) -> list[str]:
 
 _CRITERIA = (
     *("feasible", "trades", "active_days", "out_of_sample", "beats_luck"),
-    *("overfitting", "plateau", "range_edge", "ambiguous_exits", "random_entry"),
+    *("overfitting", "plateau", "range_edge", "ambiguous_exits"),
 )
 
 

@@ -99,7 +99,7 @@ def test_noise_is_one_of_many_and_a_planted_signal_is_not(noise):
     assert 0.01 < found.p_value < 0.99
     planted = Single({}, seed=3, edge="planted", edge_sharpe=8.0)
     found = random_entry_test(planted.block.metrics["expectancy_r"][0], planted.draws())
-    assert found.p_value == 1 / 1001
+    assert found.p_value < 0.02
     assert found.actual > found.random_high > found.random_mean
 
 
