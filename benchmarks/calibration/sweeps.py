@@ -98,7 +98,7 @@ def run_inline(spec: SweepSpec) -> SweepOutcome:
     """Run a sweep whose proposals are known from the start, in this process."""
     plan = make_plan(spec)
     for one in plan.judged:
-        task = runner._task(spec, plan, one)  # noqa: SLF001 - the sweep's own task
+        task = runner.task_of(spec, plan, one)
         tables = [
             build_table(one, data, spec.fills, spec.costs[data.asset_class])
             for data in one.symbols
