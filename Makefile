@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed-$(shell cksum requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: install sweep test lint format docs bench bundle lock clean
+.PHONY: install sweep test lint format docs bench bundle lock licences audit clean
 
 install: $(STAMP)
 
@@ -53,5 +53,14 @@ lock:
 	uv pip compile pyproject.toml --extra test --extra aws --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
 
+licences: install
+	$(BIN)/python .ci/licences.py
+
+# Known holes in what is locked; asks the index and its advisories.
+audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
 clean:
-	rm -rf $(VENV) .venv-benchmarks data
+	rm -rf $(VENV) .venv-audit .venv-benchmarks data

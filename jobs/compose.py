@@ -1,7 +1,7 @@
 """Compose a job's configuration outside `hydra.main`, and say which groups and options it has."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +27,9 @@ JOBS = (
     "database",
 )
 """Primary configurations, one per job."""
+
+_RUNS_CODE = ("callbacks", "job_logging", "hydra_logging", "launcher", "sweeper")
+"""Sections of Hydra's own configuration that it builds objects from."""
 
 
 class Composer:
@@ -77,6 +80,25 @@ class Composer:
         composed = compose(self.job, overrides=[*self._search_path(), *overrides])
         plain: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
         return plain
+
+    def code_faults(self, overrides: Sequence[str]) -> list[str]:
+        """Refuse what would make Hydra run code that a configuration names.
+
+        Callbacks and log handlers are built from names of classes, also those in a folder that
+        `--config-dir` brings in.
+        """
+        plain, given = (self._hydra(texts) for texts in ([], overrides))
+        return [
+            f"hydra.{name}: names code to be run, which a configuration must not; leave it out"
+            for name in _RUNS_CODE
+            if given[name] != plain[name]
+        ]
+
+    def _hydra(self, overrides: Sequence[str]) -> Mapping[str, Any]:
+        texts = [*self._search_path(), *overrides]
+        composed = compose(self.job, overrides=texts, return_hydra_config=True)
+        found: Any = OmegaConf.to_container(composed.hydra, resolve=False)
+        return {name: found.get(name) for name in _RUNS_CODE}
 
     def options(self, group: str) -> list[str]:
         """Return the options of a group."""

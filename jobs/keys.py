@@ -61,6 +61,7 @@ RULES: dict[str, Rule] = {
     "undo": Flag(),
     "pull": Flag(),
     "asset_class_override": Choice(("INDEX", "ETF", "STOCK"), nullable=True),
+    "log.json": Flag(),
     "storage.root": Text("a folder, or s3://bucket/prefix"),
     "storage.endpoint": Text("the URL of an S3 server", nullable=True),
     "features.flow_path": Text("a Parquet file of order flow", nullable=True),

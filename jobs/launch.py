@@ -56,6 +56,10 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
     """
     signal.signal(signal.SIGTERM, _interrupt)  # `ray job stop` counts as Ctrl-C
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    if plain["log"]["json"]:
+        from sweep.report import json_lines  # noqa: PLC0415 - not needed to print help
+
+        json_lines.turn_on()
     try:
         code = work(plain)
     except (KeyboardInterrupt, SystemExit):  # Ray answers SIGTERM with sys.exit

@@ -76,6 +76,7 @@ def checked(job: str, arguments: Sequence[str]) -> list[str]:
         faults += found
         try:
             config = composer.compose([request.text for request in requests])
+            faults += composer.code_faults([request.text for request in requests])
         except HydraException as error:
             raise Refused([*faults, *str(error).splitlines()[:1]]) from error
     faults += _value_faults(config, {request.key: request.given for request in requests})

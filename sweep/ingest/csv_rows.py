@@ -96,6 +96,8 @@ class ParsedRows:
             If the lines are no CSV at all.
         """
         misshapen: collections.Counter[str] = collections.Counter()
+        if not text.isascii():  # Arrow cannot hand over a misshapen line that is no text
+            text = bytearray(text.decode("utf-8", errors="replace"), "utf-8")
         try:
             table = _parse(text, header, _types(header), misshapen)
         except pa.ArrowInvalid:

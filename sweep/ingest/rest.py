@@ -25,6 +25,7 @@ API_KEY = "MASSIVE_API_KEY"
 BASE_URL = "https://api.massive.com"
 
 _LIMIT, _SPLIT_LIMIT = 50_000, 1_000
+_LARGEST_NUMBER, _LAST_MS, _MOST_TRADES = 1e300, 9e12, 2**53
 #: No answer has more pages than this: a month has 44,640 minutes.
 _PAGES = 1_000
 _GOOD = frozenset({"OK", "DELAYED"})
@@ -193,7 +194,7 @@ class RestClient:
             raise OSError(f"REST {place}: the server answered {answer.status_code}")
         try:
             page = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise SourceTransient("a page that is no JSON") from None
         status = page.get("status") if isinstance(page, dict) else None
         if status == "NOT_AUTHORIZED":
@@ -201,6 +202,8 @@ class RestClient:
         rows = page.get("results") if isinstance(page, dict) else None
         if status not in _GOOD or not isinstance(rows, list | None):
             raise SourceTransient(f"a page of status {str(status)[:40]!r} that cannot be read")
+        if not isinstance(page.get("next_url"), str | None):
+            raise SourceTransient("a page whose next_url is no text")
         for row in rows or ():
             what = fault(row)
             if what is not None:
@@ -233,6 +236,9 @@ def _bar_fault(row: object) -> str | None:
     for name in ("v", "vw", "n"):
         if row.get(name) is not None and not _is_number(row[name]):
             return f"a bar whose {name} is no number"
+    # What does not fit into 64 bits is no instant, and no count either.
+    if abs(row["t"]) > _LAST_MS or abs(row.get("n") or 0) > _MOST_TRADES:
+        return "a bar whose t or n is out of range"
     return None
 
 
@@ -250,4 +256,6 @@ def _split_fault(row: object) -> str | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) < _LARGEST_NUMBER  # NaN is not

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sweep.report import json_lines
+
 WIDTH = 80
 NEEDS_IMPROVEMENT = 0.45
 """A detector needs improvement below this win rate (seed of the project) and its break-even."""
@@ -19,6 +21,8 @@ Row = Mapping[str, Any]
 
 def console() -> Console:
     """Return standard output, at least 80 columns wide, so that tables never wrap into a log."""
+    if json_lines.active():
+        return Console(quiet=True)
     found = Console(highlight=False)
     return found if found.width >= WIDTH else Console(highlight=False, width=WIDTH)
 

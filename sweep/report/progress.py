@@ -154,4 +154,5 @@ class Reporter:
             parts.append(transfer)
         if failed:
             parts.append(f"{failed:,} failed")
-        _log.info(", ".join(parts))
+        event = {"event": "progress", "stage": stage, "done": done, "total": total}
+        _log.info(", ".join(parts), extra={"event": event | {"failed": failed}})

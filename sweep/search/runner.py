@@ -36,6 +36,7 @@ from sweep.search.merge import (
 from sweep.search.mirror import mirror, mirror_notes
 from sweep.search.objective import read_objective
 from sweep.search.plan import DetectorPlan, SweepPlan, lake_stamp, make_plan, read_fingerprint
+from sweep.search.pulse import Pulse
 from sweep.search.spec import Progress, SweepOutcome, SweepSpec
 from sweep.search.trial import Work, build_table, run_trial
 from sweep.search.tuner import (
@@ -184,10 +185,12 @@ def _evaluate(
     def heard(tally: Tally) -> str:
         settled = done + tally.settled
         tell(Progress("evaluating", settled, total, tally.failed, _best(spec, tally)))
+        pulse.beat(tally)
         return held.lost or check_data(_DATA_CHECK_S)
 
     tell(Progress("starting Ray", done, total))
     with connected(spec.execution) as workers:
+        pulse = Pulse(plan.sweep_id)
         tell(Progress("building candidate tables", done, total))
         shared = {
             one.detector.name: _shared(spec, plan, one, tasks[one.detector.name])

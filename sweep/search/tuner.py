@@ -44,6 +44,7 @@ class Tally:
     settled: int = 0
     best: dict[str, float] = dataclasses.field(default_factory=dict)
     lost_blocks: int = 0
+    retried_blocks: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,6 +252,7 @@ def run_blocks(
                 # A search is asked to stop where it reports; what it found is written by then.
                 stop=lambda _, __: watch.stopped,
                 failure_config=tune.FailureConfig(max_failures=_RETRIES),
+                callbacks=[_retries(watch)],
             ),
         ).fit()
     return _outcome(watch, grid)
@@ -281,6 +283,19 @@ def _outcome(watch: Watch, grid: Any) -> TuneOutcome:  # noqa: ANN401
         )
         return TuneOutcome("failed", reason, watch.tally)
     return TuneOutcome("done", "", watch.tally)
+
+
+def _retries(watch: Watch) -> Any:  # noqa: ANN401
+    """Return what counts the blocks that Tune starts again."""
+    callback = ray_module("ray.tune").Callback
+
+    class Retries(callback):  # type: ignore[misc, valid-type] # see ray_module
+        """Counts into the tally."""
+
+        def on_trial_recover(self, **_: object) -> None:
+            watch.tally.retried_blocks += 1
+
+    return Retries()
 
 
 def _block_searcher(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401

@@ -9,6 +9,9 @@ import pyarrow.parquet as pq
 from sweep.store.atomic import remove_leftovers, replacing
 from sweep.store.place import Place, place
 
+#: A staged day of every US stock has 2.5 million minutes; a hostile file claims any number.
+_MOST_ROWS = 20_000_000
+
 
 class Folder:
     """A folder of Parquet files that are written whole.
@@ -57,9 +60,16 @@ class Folder:
         source = path if isinstance(path, Path) else pa.BufferReader(path.read_bytes())
         try:
             with pq.ParquetFile(source) as file:
+                if file.metadata.num_rows > _MOST_ROWS:
+                    raise ValueError(
+                        f"{path} has {file.metadata.num_rows:,} rows, a file of this store "
+                        f"{_MOST_ROWS:,} at most; delete it and run the backfill again"
+                    )
                 table = file.read(columns=wanted, use_threads=False)
             return table.select(wanted).cast(pa.schema([schema.field(name) for name in wanted]))
-        except (pa.ArrowException, KeyError) as error:
+        except (pa.ArrowException, KeyError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the disk, not of what stands in the file
             raise ValueError(
                 f"{path} is not a readable file of this store ({error}); "
                 "delete it and run the backfill again"

@@ -317,6 +317,36 @@ def test_a_usable_command_line_is_handed_on():
     assert checked("sweep", arguments) == arguments
 
 
+def test_code_that_a_configuration_names_is_not_run(tmp_path):
+    evil = "+hydra.callbacks.evil._target_=os.getcwd"
+    assert "hydra.callbacks: names code to be run" in only_fault("coverage", evil)
+    handler = "hydra.job_logging.handlers.console.class=os.getcwd"
+    assert "hydra.job_logging: names code" in only_fault("coverage", f"++{handler}")
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nhydra:\n  callbacks:\n    evil:\n      _target_: os.getcwd\n"
+    )
+    folder = ["--config-dir", str(tmp_path)]
+    assert "hydra.callbacks: names" in only_fault("coverage", *folder, "experiment=mine")
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nstorage:\n  _target_: os.getcwd\n"
+    )
+    assert "storage._target_" in only_fault("coverage", *folder, "experiment=mine")
+
+
+def test_the_place_of_everything_is_a_folder_or_a_bucket():
+    bucket = "storage.root=s3://bucket/prefix"
+    assert checked("coverage", [bucket]) == [bucket]
+    assert "a SQLite file belongs to one machine" in only_fault("sweep", bucket)
+    both = faults("sweep", bucket, "store=postgres")
+    assert len(both) == 1  # DATABASE_URL is not set
+    assert "storage.root: must be a folder or s3://" in only_fault("sweep", "storage.root=gs://b")
+    hidden = only_fault("coverage", "storage.root=s3://key:hunter2@bucket")
+    assert "hunter2" not in hidden
+    lonely = only_fault("coverage", "storage.endpoint=http://server")
+    assert "only a bucket has one" in lonely
+
+
 def test_one_overlay_serves_jobs_that_read_other_keys_of_it():
     assert checked("sample", ["experiment=sample"]) == ["experiment=sample"]
 

@@ -48,6 +48,12 @@ def test_a_block_is_as_long_as_the_first_one_says():
     assert len(blocks.take()) == pytest.approx(TARGET_S / 0.001, abs=1)
 
 
+def test_blocks_grow_with_the_workers_that_one_driver_has_to_serve():
+    queue = BlockQueue({"d": np.arange(10**9)}, n_sessions=1, workers=1024, block_size=None)
+    queue.measured("d", 100, 1.0)
+    assert len(queue.take()) == pytest.approx(1024 * 0.02 * 100, abs=1)
+
+
 def test_the_last_blocks_are_short_but_never_below_the_least():
     blocks = queue({"a": np.arange(1_000)})
     blocks.measured("a", 1, 0.001)
