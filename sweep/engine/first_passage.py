@@ -1,10 +1,9 @@
 """Which level is hit first: records of running extremes after every candidate's entry.
 
 Only the bars that set a new extreme can be the first to reach a level, and their values rise, so
-"first bar at or beyond a level" is the number of records below it, among some ten instead of
-hundreds of bars. Records lie in groups of eight, the last one filled up with infinity: counting a
-group takes two instructions and no branch that a processor could guess wrongly (a binary search
-took 2.4 times as long for a trade).
+"first bar at or beyond a level" is a walk over some five records instead of hundreds of bars. An
+infinite one ends each candidate's, so that the walk needs no other end (a binary search was no
+faster, counting eight at a time slower: 190 against 177 ns a trade, busy machine).
 """
 
 from typing import NamedTuple
@@ -16,7 +15,6 @@ from detectors.bars import Float, Int
 from sweep.engine.jit import kernel
 from sweep.engine.symbol_data import HIGH, LOW
 
-GROUP = 8
 NEVER = 2**31 - 1
 """Fill bar of a level that no record reaches."""
 
@@ -27,9 +25,9 @@ class Records(NamedTuple):
     Attributes
     ----------
     extremes
-        float64 [n], extremes turned so that they rise within a candidate; infinity fills up.
+        float64 [n], extremes turned so that they rise within a candidate; infinity ends it.
     bars
-        int32 [n], the fill bar that set each; NEVER fills up.
+        int32 [n], the fill bar that set each; NEVER at the end.
     """
 
     extremes: Float
@@ -79,7 +77,7 @@ def collect_records(
                         extremes[count], bars[count] = x, bar
                     count += 1
                 bar += 1
-            count = (count // GROUP + 1) * GROUP
+            count += 1  # the end
     return start, extremes, bars
 
 
@@ -87,10 +85,6 @@ def collect_records(
 def first_reaching(records: Records, start: int, level: float) -> int:
     """Return the fill bar of the first record from `start` on that is >= level, or NEVER."""
     place = start
-    while True:
-        below = 0
-        for k in range(GROUP):
-            below += records.extremes[place + k] < level
-        if below < GROUP:
-            return int(records.bars[place + below]) + 0
-        place += GROUP
+    while records.extremes[place] < level:
+        place += 1
+    return int(records.bars[place]) + 0
