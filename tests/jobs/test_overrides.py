@@ -132,12 +132,18 @@ def test_every_fault_is_named_with_its_remedy(job):
     ("arguments", "words"),
     [
         ([], "sweep=null: name the sweep to promote from"),
-        (["sweep=s1", "detector=breakout_bullish", "force=true"], "kept for ever; add 'reason="),
-        (["sweep=s1", "reason=why"], "is recorded with force=true only"),
-        (["sweep=s1", "force=true", "reason=why"], "force=true: name the detectors"),
+        (
+            ["sweep=s0123456789ab", "detector=breakout_bullish", "force=true"],
+            "kept for ever; add 'reason=",
+        ),
+        (["sweep=s0123456789ab", "reason=why"], "is recorded with force=true only"),
+        (["sweep=s0123456789ab", "force=true", "reason=why"], "force=true: name the detectors"),
         (["undo=true"], "name the detectors or the sweep"),
-        (["undo=true", "pull=true", "sweep=s1"], "two different things"),
-        (["sweep=s1", "undo=true", "detector=breakout", "force=true", "reason=w"], "no gate"),
+        (["undo=true", "pull=true", "sweep=s0123456789ab"], "two different things"),
+        (
+            ["sweep=s0123456789ab", "undo=true", "detector=breakout", "force=true", "reason=w"],
+            "no gate",
+        ),
     ],
 )
 def test_a_promotion_that_says_too_little_is_refused(arguments, words):
