@@ -181,7 +181,7 @@ class RestClient:
             self.requests += 1
         try:
             answer = self._http.get(url, params=query or None)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             raise SourceTransient(type(error).__name__) from None
         if answer.status_code in TRANSIENT_STATUS:
             raise SourceTransient(

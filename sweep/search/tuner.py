@@ -266,6 +266,12 @@ def _quiet_tune() -> Any:  # noqa: ANN401
     # They report on result files that are switched off; what trials say, the searcher hears.
     for name in ("ray.tune.tune", "ray.tune.analysis.experiment_analysis"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # It would hand S3 keys to trials through Ray's runtime environment, which writes them into its
+    # logs; nodes have their own.
+    cache = ray_module("ray.tune.execution.class_cache")
+    cache.ENV_VARS_TO_PROPAGATE = {
+        name for name in cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")
+    }
     return ray_module("ray.tune")
 
 

@@ -67,7 +67,7 @@ class Folder:
                     )
                 table = file.read(columns=wanted, use_threads=False)
             return table.select(wanted).cast(pa.schema([schema.field(name) for name in wanted]))
-        except (pa.ArrowException, KeyError, OSError) as error:
+        except (pa.ArrowException, KeyError, OSError, UnicodeDecodeError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # of the disk, not of what stands in the file
             raise ValueError(

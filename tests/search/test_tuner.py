@@ -123,3 +123,11 @@ def test_a_cluster_without_a_token_is_refused(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     with pytest.raises(ValueError, match="without token"), connected(ExecutionSettings()):
         pass
+
+
+def test_tune_hands_no_s3_keys_to_the_logs_of_ray():
+    tuner._quiet_tune()
+    from ray.tune.execution import class_cache  # noqa: PLC0415
+
+    assert class_cache.ENV_VARS_TO_PROPAGATE
+    assert not any(name.startswith("AWS_") for name in class_cache.ENV_VARS_TO_PROPAGATE)
