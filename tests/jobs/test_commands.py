@@ -1,20 +1,25 @@
 """The commands as a user types them: exit codes, what is printed, what is written."""
 
 import os
+import re
+import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from made_up_sweep import make_sweep
 
 from jobs.compose import JOBS
+from jobs.credentials import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "COLUMNS": "80"}
 
 
-def job(name, *overrides, folder, script=False, **environment):
+def run_job(name, *overrides, folder, script=False, **environment):
     command = [str(ROOT / "jobs" / f"{name}.py")] if script else ["-m", f"jobs.{name}"]
     inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
     return subprocess.run(
@@ -26,6 +31,9 @@ def job(name, *overrides, folder, script=False, **environment):
         check=False,
         timeout=300,
     )
+
+
+job = run_job
 
 
 @pytest.mark.parametrize("name", ["sample", "sweep"])
@@ -139,9 +147,36 @@ def test_a_report_is_written_and_sweeps_are_compared(tmp_path):
     assert "there are s0123456789ab, sfedcba987654" in absent.stderr
 
 
+MARKERS = {name: f"marker{k}{secrets.token_hex(8)}" for k, name in enumerate(VARIABLES)}
+MARKERS["DATABASE_URL"] = f"postgresql://user:{MARKERS['DATABASE_URL']}@127.0.0.1:1/none"
+
+
+def leaks(folder, *texts):
+    """Name the files below a folder, and the texts, that hold a marker."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    looked = {str(path): path.read_bytes() for path in files}
+    looked |= {f"text {k}": text.encode() for k, text in enumerate(texts)}
+    markers = [re.search("marker[0-9a-f]+", value).group().encode() for value in MARKERS.values()]
+    return sorted(place for place, content in looked.items() if any(m in content for m in markers))
+
+
 @pytest.mark.ray
-def test_sample_backfill_coverage_backtest_and_sweep(tmp_path):
-    """The way of `make sweep`, on fewer sessions; the second sweep has nothing to do."""
+def test_sample_backfill_coverage_backtest_and_sweep(tmp_path, monkeypatch):
+    """The way of `make sweep`, on fewer sessions; the second sweep has nothing to do.
+
+    Every credential holds a marker, and no byte that is written holds one: tables, database,
+    output, logs of Ray.
+    """
+    ray_folder = Path(tempfile.mkdtemp(prefix="r"))  # short, for the sockets in it
+    for name, value in {**MARKERS, "RAY_TMPDIR": str(ray_folder)}.items():
+        monkeypatch.setenv(name, value)
+    said = []
+
+    def job(*words, **options):
+        done = run_job(*words, **options, DATABASE_URL=MARKERS["DATABASE_URL"])
+        said.extend((done.stdout, done.stderr))
+        return done
+
     sample = job("sample", "source.root=flat", "sample.sessions=50", folder=tmp_path)
     assert "sample market written" in sample.stdout, sample.stderr
     filled = job(
@@ -172,3 +207,13 @@ def test_sample_backfill_coverage_backtest_and_sweep(tmp_path):
     assert again.stdout.splitlines()[-1] == last
     assert "starting Ray" not in again.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["flat", "store"]
+    refused = job("sweep", f"storage.root={MARKERS['AWS_SECRET_ACCESS_KEY']}", folder=tmp_path)
+    assert refused.returncode == 2
+    away = job("database", "store=postgres", folder=tmp_path)
+    assert (away.returncode, "127.0.0.1:1" in away.stdout) == (1, True)
+    assert leaks(tmp_path, *said) == []
+    assert list(ray_folder.rglob("*.log"))
+    assert leaks(ray_folder) == []
+    shutil.rmtree(ray_folder)
+    (tmp_path / "planted").write_text(MARKERS["DATABASE_URL"])
+    assert leaks(tmp_path) == [str(tmp_path / "planted")]
