@@ -90,6 +90,7 @@ def regress(
         bar_minutes=[length],
         settings=spec.features,
         asked=(first, last),
+        flow_path=spec.flow_path,
     )
     data = [market.data[name, length] for name in symbols]
     names = dict.fromkeys([*old, *new])

@@ -286,6 +286,13 @@ def test_the_hold_out_is_judged_as_a_backtest_of_its_days_judges(here):
     assert found.sessions == report.results[0].sessions
 
 
+def test_the_hold_out_is_judged_with_the_order_flow_of_the_sweep(here, tmp_path):
+    new = candidate(here.sweep, here.about, NAME)
+    spec = dataclasses.replace(here.sweep, flow_path=str(tmp_path / "gone.parquet"))
+    with pytest.raises(ValueError, match=r"features.flow_path must be .*gone.parquet"):
+        regress(spec, module.get(NAME), ["SPY"], new.held_out, new.configured, new.parameters)
+
+
 def test_what_is_not_ours_is_refused(here, passing):
     with pytest.raises(ValueError, match=r"no such sweep in .* there are: s"):
         read_sweep(here.root, "../elsewhere")
