@@ -23,7 +23,7 @@ from sweep.market.symbols import file_name
 from sweep.market.timeframes import MINUTES
 from sweep.store.coverage import ABSENT, COMPLETE, PROVISIONAL, CoverageStore
 from sweep.store.lake import Lake
-from sweep.store.lease import lease
+from sweep.store.lease import Lease, lease
 from sweep.store.place import Place
 
 #: Columns that a backtest reads: bars that differ elsewhere alone are the same to it.
@@ -98,7 +98,8 @@ def merge_month(root: Place, plan: MonthPlan) -> MonthResult:
         If stored files are damaged or cannot be written.
     """
     lake, coverage = Lake(root), CoverageStore(root)
-    with lease(root / "locks" / file_name(plan.symbol) / f"{plan.year_month}.lock"):
+    lock = root / "locks" / file_name(plan.symbol) / f"{plan.year_month}.lock"
+    with lease(lock) as held:
         first, last = _month_dates(plan.year_month)
         sessions = session_table(first, last)
         expected = dict(zip(as_dates(sessions), session_minutes(sessions).tolist(), strict=True))
@@ -121,8 +122,9 @@ def merge_month(root: Place, plan: MonthPlan) -> MonthResult:
             (complete if present else absent).append(day)
             tables.append(minutes)
             records.append(_record(plan, day, file, staged, minutes, expected.get(day, 0)))
-        whole, changed = _write_bars(lake, plan, complete, tables, sessions)
+        whole, changed = _write_bars(lake, plan, complete, tables, sessions, held)
         if records:
+            held.check()
             coverage.update_month(plan.symbol, plan.year_month, records)
     return MonthResult(
         *(plan.symbol, plan.year_month, tuple(complete), tuple(absent), tuple(pending)),
@@ -142,8 +144,13 @@ def _write_bars(
     replaced: Sequence[dt.date],
     tables: Sequence[pa.Table],
     sessions: Sessions,
+    held: Lease,
 ) -> tuple[int, tuple[dt.date, ...]]:
-    """Write the month's files; return its minutes, and the days that had other ones before."""
+    """Write the month's files; return its minutes, and the days that had other ones before.
+
+    Whoever lost the lease writes nothing: days that another writer merged meanwhile are not in
+    what was read, and coverage would say that they are there.
+    """
     first, last = _month_dates(plan.year_month)
     stored = lake.read(plan.symbol, "1m", first, last)
     kept = stored.filter(pa.array(~_on_days(stored, replaced)))
@@ -151,6 +158,7 @@ def _write_bars(
     if len(month) == 0:
         return 0, ()
     changed = tuple(day for day in replaced if _changes(stored, month, day))
+    held.check()
     if replaced:
         lake.replace_month(plan.symbol, "1m", plan.year_month, month)
     has = [name for name in MINUTES if lake.months(plan.symbol, name)]

@@ -1,4 +1,5 @@
 import concurrent.futures
+import contextlib
 import dataclasses
 import datetime as dt
 import json
@@ -13,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sweep.ingest import stage
+from sweep.ingest import merge, stage
 from sweep.ingest.backfill import BackfillSpec, backfill
 from sweep.ingest.coverage import coverage_report
 from sweep.market.calendar import as_dates, session_table
 from sweep.store.coverage import CoverageStore
 from sweep.store.lake import Lake
+from sweep.store.lease import Lease
 from tests.ingest.day_files import (
     INDEX_HEADER,
     STOCK_HEADER,
@@ -440,6 +442,24 @@ def test_two_backfills_at_once_lose_nothing(order, lake):
     assert len(lake.read("SPY", "1m")) == len(lake.read("QQQ", "1m")) + 80 == 320
     assert len(lake.read("AAPL", "1m")) == 5
     assert backfill(orders[2]).files_read == 0
+
+
+def test_a_merge_that_lost_its_lease_writes_nothing(order, lake, tmp_path, monkeypatch):
+    backfill(order("SPY", last=DAYS[1]))
+    before = lake.read("SPY", "1m")
+
+    @contextlib.contextmanager
+    def lost(path):
+        yield Lease("SPY of 2015-03 was taken over by another process")
+
+    monkeypatch.setattr(merge, "lease", lost)
+    report = backfill(order("SPY"))
+    assert "was taken over by another process" in report.failures[0].error
+    assert lake.read("SPY", "1m").equals(before)
+    assert list(states(tmp_path, "SPY")) == list(DAYS[:2])
+    monkeypatch.undo()
+    assert backfill(order("SPY")).ok
+    assert len(lake.read("SPY", "1m")) == 320
 
 
 def test_a_damaged_month_is_set_aside_and_built_again_from_the_stage(order, lake, tmp_path):
