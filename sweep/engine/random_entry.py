@@ -2,7 +2,7 @@
 
 Every trade of a set is given a bar drawn from all evaluable bars in the detector's window, of the
 same symbol, side and half-hour of the session, and ends by the same exits under the same fills and
-costs. So the number of trades a session, the time of day and the exits are what they were, and the
+costs. So the number of trades, the time of day and the exits are what they were, and the
 signal alone is left out. Random trades may overlap, as the real ones of one symbol do not.
 """
 
