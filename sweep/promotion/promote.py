@@ -264,6 +264,7 @@ def _event(
         "at": at,
         "sweep_id": new.sweep_id,
         "set_id": new.set_id,
+        "revision": get(new.detector).revision,
         "forced": bool(reasons),
         "reason": spec.reason if reasons else None,
         "overruled": list(reasons),

@@ -41,7 +41,7 @@ class Record:
     history
         Events, oldest first: `action` promote or undo, `promotion_id`, `at`, `sweep_id`, `set_id`,
         `forced`, `reason`, `old`, `new` (parameters, None: the configured ones), `replaces`
-        (promotion in force before), and for a promotion `data`, `evidence`, `holdout`.
+        (promotion in force before), and for a promotion `revision`, `data`, `evidence`, `holdout`.
     """
 
     detector: str
@@ -96,7 +96,9 @@ class Record:
         }
         values = None if event["new"] is None else dict(event["new"])
         history = (*self.history, event)
-        return Record(self.detector, self.revision, values, current["replaces"], history)
+        before = [e for e in self.history if e["promotion_id"] == current["replaces"]]
+        revision = before[0].get("revision", self.revision) if before else self.revision
+        return Record(self.detector, revision, values, current["replaces"], history)
 
 
 def event_id(*parts: object) -> str:

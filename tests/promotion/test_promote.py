@@ -257,6 +257,15 @@ def test_without_a_verdict_the_hold_out_is_not_looked_at(here, passing):
     assert here.rows("promotions")[0]["forced"]
 
 
+def test_undo_restores_the_revision_that_its_values_were_promoted_for(here, passing):
+    here.promote()
+    first = read_record(here.root, NAME)
+    event = {**first.current, "promotion_id": "u1", "replaces": first.promotion_id}
+    later = first.promoted({**event, "revision": first.revision + 1}, first.revision + 1)
+    assert later.revision == first.revision + 1
+    assert later.undone("2025-01-02T13:00:00+00:00").revision == first.revision
+
+
 def test_a_force_that_was_not_needed_marks_nothing(here, passing):
     (found,) = here.promote(force=True, reason="to be sure").outcomes
     assert (found.status, found.forced) == ("promoted", False)
