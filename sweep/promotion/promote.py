@@ -183,7 +183,13 @@ def _promote(spec: PromotionSpec, sweep: SweepSpec, new: Candidate, record: Reco
         )
     regression, seen = None, None
     if new.held_out:
-        regression, seen = _look(spec, sweep, new, old)
+        try:
+            regression, seen = _look(spec, sweep, new, old)
+        except ValueError as error:  # the other detectors of the command go on
+            why = (*reasons, f"the hold-out cannot be judged: {error}")
+            return Outcome(
+                new.detector, "refused", why, old, new.parameters, forced_ever=record.forced_ever
+            )
         reasons += holdout_refusals(regression, new.set_id, seen)
     forced = bool(reasons)
     if forced and not spec.force:

@@ -244,6 +244,25 @@ def test_a_hold_out_that_does_not_confirm_refuses(here, monkeypatch, old, new, w
     assert len(looks_of(here.root)) == 1
 
 
+def test_a_hold_out_that_cannot_be_judged_stops_no_other_detector(here, monkeypatch):
+    judged = outcome_of(0.01, 0.2)
+
+    def regressed(spec, detector, *rest):
+        if detector.name == OTHER:
+            raise ValueError("bars of SPY are missing")
+        return judged(spec, detector, *rest)
+
+    monkeypatch.setattr(module, "regress", regressed)
+    here.say("holds", OTHER)
+    for force in ({}, {"force": True, "reason": "in haste"}):
+        first, second = here.promote(OTHER, NAME, **force).outcomes
+        assert first.status == "refused"
+        assert first.reasons == ("the hold-out cannot be judged: bars of SPY are missing",)
+        assert second.status in ("promoted", "unchanged")
+    assert list(promoted_parameters(here.root)) == [NAME]
+    assert here.file.exists()
+
+
 def test_without_a_verdict_the_hold_out_is_not_looked_at(here, passing):
     here.say("not_proven", NAME)
     first, second = here.promote(NAME, OTHER).outcomes
