@@ -14,6 +14,7 @@ from sweep.report.page.promotions import write_promotions
 from sweep.report.page.scales import Scale, nice_ticks, percent, plain, signed
 from sweep.report.page.source import sweep_folders
 from sweep.report.page.write import ensure_report, write_report
+from sweep.store.looks import Look, record_look
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'&"
 
@@ -63,6 +64,18 @@ def test_the_verdict_comes_first_in_words(text):
     assert before < after
     assert "120 parameter sets on QQQ, SPY, 49 sessions from 2024-01-02 to" in words
     assert "The 12 sessions after them" in words
+
+
+def test_it_says_how_often_the_hold_out_was_seen(tmp_path):
+    folder = make_sweep(tmp_path, {"breakout_bullish": "holds"}, symbols=("SPY",))
+    report = ensure_report(folder)
+    assert ") were never read." in report.read_text(encoding="utf-8")
+    held = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))["holdout"]
+    for name, days in (("p1", held), ("p2", held[-1:]), ("p3", ["2020-01-02"])):
+        look = Look("breakout_bullish", "s1", name, ("SPY",), tuple(days), "2025-01-02T12:00:00Z")
+        record_look(tmp_path, look)
+    text = ensure_report(folder).read_text(encoding="utf-8")
+    assert ") were not read by the sweep; hold-out seen 2 times." in text
 
 
 def test_every_detector_is_shown_with_its_state(text):

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.bars import Float, Int
+from sweep.store.looks import sets_seen
 from sweep.store.place import Place
 from sweep.store.results import (
     BREAKDOWNS,
@@ -75,6 +76,15 @@ class SweepFolder:
         """Return the metrics that the search maximised or, with a hyphen before, minimised."""
         found = self.about["identity"]["objective"]
         return [str(one) for one in (found if isinstance(found, list) else [found])]
+
+    @functools.cached_property
+    def seen(self) -> int:
+        """Return how many sets were ever looked at on sessions of the hold-out."""
+        root, held = self.path.parent.parent, self.about["holdout"]
+        return sum(
+            len(sets_seen(root, name, one["symbols"], held))
+            for name, one in self.about["detectors"].items()
+        )
 
     def has(self, name: str) -> bool:
         """Tell whether a table was written."""

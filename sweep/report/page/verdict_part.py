@@ -79,7 +79,8 @@ def tried(sweep: SweepFolder) -> str:
         text += f" on {shown}, {len(days)} sessions from {days[0]} to {days[-1]}"
     text += "."
     if held:
-        text += f" The {len(held)} sessions after them ({held[0]} to {held[-1]}) were never read."
+        text += f" The {len(held)} sessions after them ({held[0]} to {held[-1]}) "
+        text += f"{_seen(sweep.seen)}."
     else:
         text += " There is no hold-out, so nothing is left to check a result on."
     replaced = (about.get("stale") or {}).get("bars", {})
@@ -87,6 +88,13 @@ def tried(sweep: SweepFolder) -> str:
         named = ", ".join(f"{name} in {len(days)} sessions" for name, days in replaced.items())
         text += f" Stale: the vendor has replaced bars since ({named}); sweep again."
     return text
+
+
+def _seen(sets: int) -> str:
+    """Say whether promotions have looked at the hold-out."""
+    if sets == 0:
+        return "were never read"
+    return f"were not read by the sweep; hold-out seen {sets} {'time' if sets == 1 else 'times'}"
 
 
 def verdict_table(sweep: SweepFolder) -> Markup:

@@ -78,6 +78,7 @@ def ensure_report(folder: Place) -> Place:
 def _state(folder: Place) -> str:
     """Return a text that changes with the sweep and with what pages are made of."""
     parts = [(folder / SWEEP).read_bytes(), *(_asset(name).encode() for name in _ASSETS)]
+    parts.append(str(SweepFolder(folder).seen).encode())
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
