@@ -4,6 +4,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from made_up_sweep import SWEEP, make_sweep, write_promotion
@@ -12,6 +13,7 @@ from sweep.report.page.markup import h
 from sweep.report.page.pareto import pareto
 from sweep.report.page.promotions import write_promotions
 from sweep.report.page.scales import Scale, nice_ticks, percent, plain, signed
+from sweep.report.page.scatter import scatter
 from sweep.report.page.source import sweep_folders
 from sweep.report.page.write import ensure_report, write_report
 from sweep.store.looks import Look, record_look
@@ -76,6 +78,27 @@ def test_it_says_how_often_the_hold_out_was_seen(tmp_path):
         record_look(tmp_path, look)
     text = ensure_report(folder).read_text(encoding="utf-8")
     assert ") were not read by the sweep; hold-out seen 2 times." in text
+
+
+def test_noise_shows_no_rank_correlation():
+    """Neither by sessions that folds share nor by sets that never trade."""
+    rng = np.random.default_rng(5)
+    units = rng.normal(size=(400, 7))
+    units[:150] = 0.0
+    rows = [
+        {
+            "set_id": f"p{one}",
+            "fold": fold,
+            "in_sample_objective": units[one, fold : fold + 3].mean(),
+            "out_of_sample_mean_r": units[one, fold + 3],
+            "trades": int(one >= 150),
+        }
+        for one in range(400)
+        for fold in range(4)
+    ]
+    words = str(scatter(pa.Table.from_pylist(rows), {}, None))
+    found = re.search(r"Rank correlation ([^ ,]+), taken within each fold", words)
+    assert abs(float(found[1].replace("\N{MINUS SIGN}", "-"))) < 0.1
 
 
 def test_every_detector_is_shown_with_its_state(text):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
+from scipy.stats import rankdata
 
 from detectors.bars import Float
 from sweep.report.page.markup import h
@@ -34,12 +35,13 @@ def scatter(folds: pa.Table | None, evidence: Document, final: str | None) -> Ma
     if len(mark):
         where = (chart.sx(float(x[mark[0]])), chart.sy(float(y[mark[0]])))
         chart.add(ring(*where, 6))
-    rank = _rank_correlation(x, y)
+    rank = _within_folds(folds)
     pbo = (evidence.get("overfitting") or {}).get("pbo")
     return figure(
         "In sample against out of sample",
         chart.svg(f"{len(x):,} sets; rank correlation {signed(rank, 2)}; PBO {percent(pbo, 0)}"),
-        f"Rank correlation {signed(rank, 2)}. ",
+        f"Rank correlation {signed(rank, 2)}, taken within each fold: dots are means over folds, "
+        "and what is out of sample for one fold is in sample for the next. ",
         f"The probability of backtest overfitting is {percent(pbo, 0)}: how often the best set "
         "of one half of the days is below the median in the other half (about 50 % for noise)."
         if pbo is not None
@@ -92,9 +94,27 @@ def _density(chart: Plot, x: Float, y: Float) -> list[Markup]:
     return cells
 
 
+def _within_folds(folds: pa.Table) -> float:
+    """Return the mean of the folds' rank correlations, over sets that traded in sample.
+
+    Means over folds would agree in pure noise: windows of one fold hold the sessions that another
+    one tests on.
+    """
+    seen, after = column(folds, "in_sample_objective"), column(folds, "out_of_sample_mean_r")
+    fold = folds["fold"].to_numpy()
+    usable = np.isfinite(seen) & np.isfinite(after) & (column(folds, "trades") > 0)
+    found = [
+        _rank_correlation(seen[mine], after[mine])
+        for k in np.unique(fold)
+        if (mine := usable & (fold == k)).sum() >= 3
+    ]
+    known = [rho for rho in found if not math.isnan(rho)]
+    return float(np.mean(known)) if known else math.nan
+
+
 def _rank_correlation(x: Float, y: Float) -> float:
-    """Return Spearman's rho, NaN where one side does not vary."""
-    a, b = (np.argsort(np.argsort(v)).astype(float) for v in (x, y))
+    """Return Spearman's rho, equal values at the mean of their ranks; NaN where one is flat."""
+    a, b = rankdata(x), rankdata(y)
     if a.std() == 0 or b.std() == 0:
         return math.nan
     return float(np.corrcoef(a, b)[0, 1])
