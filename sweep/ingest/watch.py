@@ -204,7 +204,7 @@ def _work_off(
         try:
             with _renewed(queue, owner, spec.lease_s):
                 outcomes = fetch(spec.backfill, entries)
-        except BaseException:
+        except (KeyboardInterrupt, SystemExit):  # after a fault of ours the attempt counts
             with contextlib.suppress(StoreTransient):
                 queue.release(owner)
             raise

@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import datetime as dt
 import os
 import signal
@@ -321,6 +322,22 @@ def test_a_watcher_that_is_told_to_stop_gives_its_entries_back(order, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         watch(order)
     assert {(e.state, e.attempts) for e in queue_of(order).values()} == {("queued", 0)}
+
+
+def test_an_entry_that_ends_its_watcher_is_given_up_in_the_end(order, monkeypatch):
+    def broken(spec, entries):
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("sweep.ingest.watch.fetch", broken)
+    monkeypatch.setattr("sweep.store.queue.MOST_ATTEMPTS", 2)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="a fault of ours"):
+            watch(dataclasses.replace(order, lease_s=0.05))
+        time.sleep(0.1)
+    assert watch(order).done == 0
+    entry = queue_of(order)["SPY", "backfill"]
+    assert (entry.state, entry.attempts) == ("failed", 2)
+    assert "its worker died or stood still" in entry.error
 
 
 def test_a_database_that_is_away_means_the_table(tmp_path, monkeypatch, caplog):
