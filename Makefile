@@ -34,10 +34,11 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Peers live apart; without an index at hand the suites say which are missing and go on.
+# The configuration reference follows from conf/ and the parameter classes.
 docs: install
 	$(BIN)/python -m docs.make_configuration
 
+# Peers live apart; without an index at hand the suites say which are missing and go on.
 bench: install
 	test -d .venv-benchmarks || $(PYTHON) -m venv .venv-benchmarks
 	-.venv-benchmarks/bin/python -m pip install --quiet -r benchmarks/requirements.txt

@@ -1,7 +1,7 @@
 """Mirror a finished sweep into SQL, a bounded number of rows in memory at a time.
 
-The Parquet tables are the truth and hold every set. A million sets take 50 s to be written as JSON
-and 1.5 GB of a SQLite file, several times what their evaluation takes, so SQL gets the best ones.
+The Parquet tables are the truth and hold every set. 100,000 sets take seconds
+to be written as JSON rows, about what their evaluation takes, so of more SQL gets the best ones.
 """
 
 import contextlib
