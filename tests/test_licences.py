@@ -26,7 +26,7 @@ def test_every_locked_package_has_a_line_and_a_licence_that_can_be_used():
     spec.loader.exec_module(licences)
     page = (ROOT / "docs" / "licences.md").read_text()
     rows = dict(re.findall(r"^\| ([^| ]+) \| [^|]+ \| ([^|]+) \|$", page, re.MULTILINE))
-    here = {name for name in licences.locked() if importlib.util.find_spec(name) or name in rows}
+    here = {name for name in licences.locked() if installed(name) or name in rows}
     assert here <= rows.keys(), "run: make licences"
     assert rows.keys() - licences.locked().keys() <= {"package", "---"}, "run: make licences"
     strict = {name for name, text in rows.items() if not LIBERAL.search(text)}

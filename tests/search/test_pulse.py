@@ -83,7 +83,7 @@ def test_real_metrics_and_figures_of_a_real_ray_a_worker_that_dies_is_counted(
         if not mark.exists():
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        tune.report({"sets": 5, "failed": 0, "seconds": 0.01})
+        tune.report({"sets": 5, "failed": 0, "seconds": 0.01, "settled": 5, "best": 0.5})
 
     pulse = Pulse("s1", every_s=0.0)
     watch = Watch(0.1, lambda tally: pulse.beat(tally) or silent(tally))
