@@ -42,7 +42,7 @@ class PromotionSpec:
     store: Literal["sqlite", "postgres"] = "sqlite"
     force: bool = False
     reason: str | None = None
-    clock: Clock = lambda: dt.datetime.now(dt.UTC).replace(microsecond=0)
+    clock: Clock = lambda: dt.datetime.now(dt.UTC)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +119,7 @@ def undo(spec: PromotionSpec, detectors: Sequence[str]) -> Report:
         If nothing is promoted of one of them; nothing was done.
     """
     before = [read_record(spec.storage_root, name) for name in detectors]
-    after = [record.undone(spec.clock().isoformat()) for record in before]
+    after = [record.undone(spec.clock().isoformat(timespec="seconds")) for record in before]
     outcomes = []
     for old, new in zip(before, after, strict=True):
         write_record(spec.storage_root, new)
@@ -229,6 +229,7 @@ def _look(
         set_id=str(new.set_id),
         symbols=new.symbols,
         sessions=new.held_out,
+        # To the microsecond: which of two sets was seen first decides whose look is a pass.
         looked_at=spec.clock().isoformat(),
     )
     look = record_look(spec.storage_root, look)
@@ -250,7 +251,7 @@ def _event(
     seen: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Return the event of a promotion, plain values only."""
-    at = spec.clock().isoformat()
+    at = spec.clock().isoformat(timespec="seconds")
     held = new.held_out
     holdout = None
     if regression is not None:

@@ -172,7 +172,7 @@ def _grouped(
     some = np.flatnonzero(trades > 0)
     n, wins = trades[some], total((net > 0).astype(np.float64))[some]
     won, lost = total(np.maximum(net, 0.0))[some], total(np.maximum(-net, 0.0))[some]
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # no loss, or all trades at exactly 0
         factor = won / lost
     columns = [
         [detector] * len(some),

@@ -110,8 +110,8 @@ class Sampler:
         """Go on in a study of what the next generation descends from.
 
         Samplers go over all trials for every proposal, which makes NSGA-II quadratic: 47 CPU s for
-        10,000 proposals. CMA-ES needs its last generation, NSGA-II that and its parents; TPE models
-        everything that it has seen.
+        10,000 proposals. CMA-ES needs its last generation, NSGA-II that and its parents; TPE
+        models everything that it has seen.
         """
         if self._kind == "tpe":
             return

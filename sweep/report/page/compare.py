@@ -1,5 +1,6 @@
 """Several sweeps side by side: what differed in their settings, and what came of it."""
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -56,7 +57,9 @@ def write_comparison(folders: Sequence[Place]) -> Place:
         _verdicts(sweeps, names),
     ]
     joined = "-".join(one.name for one in sweeps)
-    file = f"comparison-{joined}.html"
+    # A file name has 255 bytes at most, so many sweeps are named by a digest of their names.
+    short = joined if len(sweeps) <= 8 else hashlib.sha256(joined.encode()).hexdigest()[:12]
+    file = f"comparison-{short}.html"
     results = Results(folders[0].parent.parent, "")
     results.write_text(file, page(f"Comparison of {joined}", head, parts))
     return results.path / file
