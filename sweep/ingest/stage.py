@@ -181,7 +181,7 @@ def stage_day(
         If reading or writing fails.
     """
     folder = stage_folder(root, file.day, file.product.name)
-    with lease(folder / ".lock"):
+    with lease(folder / ".lock") as held:
         before = read_manifest(root, file.day, file.product.name)
         same = before is not None and before.version == file.version
         missing = _missing(before, symbols, same_version=same)
@@ -212,6 +212,7 @@ def stage_day(
             text_bytes=rows.text_bytes,
             staged_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         )
+        held.check()  # what another writer staged meanwhile is not in what was read
         part = Folder(folder)
         part.remove_leftovers(_PART)
         part.replace(_PART, table=table)
@@ -284,7 +285,7 @@ def stage_symbol(
         What was asked.
     """
     folder = stage_folder(root, day, source)
-    with lease(folder / ".lock"):
+    with lease(folder / ".lock") as held:
         before = read_manifest(root, day, source)
         kept = dict(before.counts) if before is not None else {}
         kept.pop(symbol, None)
@@ -304,6 +305,7 @@ def stage_symbol(
             text_bytes=0,
             staged_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         )
+        held.check()  # what another writer staged meanwhile is not in what was read
         part = Folder(folder)
         part.remove_leftovers(_PART)
         part.replace(_PART, table=table)

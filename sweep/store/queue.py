@@ -25,6 +25,9 @@ BACKFILL = "backfill"
 MOST_ATTEMPTS = 5
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
 
+#: What is asked for again this long after it failed has another chance.
+SECOND_CHANCE_S = 3600.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -115,7 +118,8 @@ class IngestionQueue:
     def enqueue(self, task: str, symbols: Iterable[str]) -> int:
         """Put a piece of work into the queue; one that is done is queued again.
 
-        An entry that waits, is under way or has failed stays as it is.
+        So is one that failed an hour ago or more: a session that was not published yet comes by
+        itself. An entry that waits, is under way or failed just now stays as it is.
 
         Returns
         -------
@@ -126,9 +130,11 @@ class IngestionQueue:
         with self._database.transaction() as connection:
             now = _now(connection)
             new = insert_new(connection, QUEUE, [{"symbol": s, "task": task} for s in names])
+            late = QUEUE.c.finished_at <= now - dt.timedelta(seconds=SECOND_CHANCE_S)
+            ended = sa.or_(QUEUE.c.state == DONE, sa.and_(QUEUE.c.state == FAILED, late))
             again = (
                 sa.update(QUEUE)
-                .where(QUEUE.c.task == task, QUEUE.c.symbol.in_(names), QUEUE.c.state == DONE)
+                .where(QUEUE.c.task == task, QUEUE.c.symbol.in_(names), ended)
                 .values(**_fresh(now))
             )
             count = new + connection.execute(again).rowcount

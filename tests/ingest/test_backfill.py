@@ -444,15 +444,16 @@ def test_two_backfills_at_once_lose_nothing(order, lake):
     assert backfill(orders[2]).files_read == 0
 
 
-def test_a_merge_that_lost_its_lease_writes_nothing(order, lake, tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", [stage, merge])
+def test_a_step_that_lost_its_lease_writes_nothing(order, lake, tmp_path, monkeypatch, step):
     backfill(order("SPY", last=DAYS[1]))
     before = lake.read("SPY", "1m")
 
     @contextlib.contextmanager
     def lost(path):
-        yield Lease("SPY of 2015-03 was taken over by another process")
+        yield Lease("the lock was taken over by another process")
 
-    monkeypatch.setattr(merge, "lease", lost)
+    monkeypatch.setattr(step, "lease", lost)
     report = backfill(order("SPY"))
     assert "was taken over by another process" in report.failures[0].error
     assert lake.read("SPY", "1m").equals(before)

@@ -118,6 +118,17 @@ def test_a_session_is_enqueued_once_and_again_when_it_is_done(queue):
     }
 
 
+def test_a_session_that_failed_has_another_chance_later(queue, monkeypatch):
+    queue.enqueue("session:2025-11-25", ["SPY"])
+    (entry,) = queue.claim("one", 60.0)
+    queue.finish(entry, "no bars came: 2025-11-25 is not published yet")
+    assert queue.enqueue("session:2025-11-25", ["SPY"]) == 0
+    monkeypatch.setattr(queues, "SECOND_CHANCE_S", 0.0)
+    assert queue.enqueue("session:2025-11-25", ["SPY"]) == 1
+    (entry,) = queue.claim("one", 60.0)
+    assert (entry.attempts, entry.error) == (1, None)
+
+
 def test_a_worker_that_stops_gives_its_claims_back(queue):
     queue.add(["NVDA", "AMD"])
     queue.claim("one", 60.0, 2)
