@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from sweep.promotion.records import Record, event_id, path_of, read_record, writ
 from sweep.promotion.regression import Regression, regress
 from sweep.promotion.source import Candidate, candidate
 from sweep.search.spec import SweepSpec
+from sweep.store.lease import Lease, lease
 from sweep.store.looks import Look, record_look, sets_seen
 from sweep.store.place import Place
 
@@ -105,8 +107,11 @@ def promote(
         nothing was done.
     """
     candidates = [candidate(sweep, about, name) for name in detectors]
-    records = {one.detector: read_record(spec.storage_root, one.detector) for one in candidates}
-    outcomes = [_promote(spec, sweep, one, records[one.detector]) for one in candidates]
+    with _alone(spec):
+        records = {
+            one.detector: read_record(spec.storage_root, one.detector) for one in candidates
+        }
+        outcomes = [_promote(spec, sweep, one, records[one.detector]) for one in candidates]
     return _finish(spec, outcomes)
 
 
@@ -118,20 +123,22 @@ def undo(spec: PromotionSpec, detectors: Sequence[str]) -> Report:
     ValueError
         If nothing is promoted of one of them; nothing was done.
     """
-    before = [read_record(spec.storage_root, name) for name in detectors]
-    after = [record.undone(spec.clock().isoformat(timespec="seconds")) for record in before]
-    outcomes = []
-    for old, new in zip(before, after, strict=True):
-        write_record(spec.storage_root, new)
-        outcomes.append(
-            Outcome(
-                old.detector,
-                "undone",
-                old=old.parameters or {},
-                new=new.parameters or dict((old.current or {}).get("old") or {}),
-                forced_ever=new.forced_ever,
-            )
+    at = spec.clock().isoformat(timespec="seconds")
+    with _alone(spec):
+        before = [read_record(spec.storage_root, name) for name in detectors]
+        after = [record.undone(at) for record in before]
+        for record in after:
+            write_record(spec.storage_root, record)
+    outcomes = [
+        Outcome(
+            old.detector,
+            "undone",
+            old=old.parameters or {},
+            new=new.parameters or dict((old.current or {}).get("old") or {}),
+            forced_ever=new.forced_ever,
         )
+        for old, new in zip(before, after, strict=True)
+    ]
     return _finish(spec, outcomes)
 
 
@@ -163,6 +170,11 @@ def promoted_by(storage_root: Place, sweep_id: str) -> tuple[str, ...]:
         if current is not None and current["sweep_id"] == sweep_id:
             found.append(name)
     return tuple(found)
+
+
+def _alone(spec: PromotionSpec) -> AbstractContextManager[Lease]:
+    """Keep other commands out: a record is read, changed and written, and must lose no event."""
+    return lease(spec.storage_root / "locks" / "promotions.lock")
 
 
 def _promote(spec: PromotionSpec, sweep: SweepSpec, new: Candidate, record: Record) -> Outcome:

@@ -139,7 +139,7 @@ def read_record(storage_root: Place, detector: str) -> Record:
     if values is not None:
         faults = value_faults(get(detector), values)
         if faults:
-            raise ValueError(f"{path}: {'; '.join(faults)}; correct it or undo the promotion")
+            raise ValueError(f"{path}: {'; '.join(faults)}; correct it or restore it from a copy")
         values = {name: float(value) for name, value in values.items()}
     history = tuple(content["history"])
     return Record(detector, content["revision"], values, content["promotion_id"], history)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import functools
 import json
 import shutil
 
@@ -21,6 +22,7 @@ from sweep.promotion.regression import Regression, Side, regress
 from sweep.promotion.source import candidate, read_sweep
 from sweep.search.spec import SearchSettings, SweepSpec
 from sweep.store.database import Database
+from sweep.store.lease import Held, lease
 from sweep.store.looks import looks_of
 from sweep.store.results import SWEEP, Results
 
@@ -192,6 +194,19 @@ def test_a_record_is_replaced_whole(here, passing, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         undo(here.spec, [NAME])
     assert path_of(here.root, NAME).read_bytes() == before
+
+
+def test_two_commands_at_once_lose_no_event(here, passing, monkeypatch):
+    here.promote()
+    before = path_of(here.root, NAME).read_text()
+    monkeypatch.setattr(module, "lease", functools.partial(lease, timeout_s=0.1))
+    with lease(here.root / "locks" / "promotions.lock"):
+        with pytest.raises(Held):
+            undo(here.spec, [NAME])
+        with pytest.raises(Held):
+            here.promote(OTHER)
+    assert path_of(here.root, NAME).read_text() == before
+    assert undo(here.spec, [NAME]).outcomes[0].status == "undone"
 
 
 def test_undo_restores_one_promotion_after_the_other(here, passing):
