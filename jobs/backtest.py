@@ -31,6 +31,8 @@ def _run(config: dict[str, Any]) -> int:
     from sweep.report.funnels import show_funnels  # noqa: PLC0415 - slow
     from sweep.report.progress import Reporter  # noqa: PLC0415 - slow
 
+    if note := settings.promotion_note(config):
+        _log.info(note)
     with Reporter() as reporter:
         report = run_backtest(settings.backtest(config), on_progress=reporter.update)
     for note in report.notes:

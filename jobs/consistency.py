@@ -130,6 +130,10 @@ def _bucket_faults(config: Mapping[str, Any]) -> Iterator[str]:
 def _root_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """Refuse roots that cannot be read, and relative ones where Ray throws the folder away."""
     yield from _bucket_faults(config)
+    for section in ("storage", "source"):
+        root = config.get(section, {}).get("root")
+        if isinstance(root, str) and "://" not in root and Path(root).is_file():
+            yield f"{section}.root={root}: is a file; name a folder"
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
         return
     for section in ("storage", "source"):

@@ -47,7 +47,8 @@ def _root(root: str) -> tuple[str, ...]:
 def _from_sample(config: Config) -> tuple[str, ...]:
     """Return where a backfill finds the sample market, and where it puts the bars: beside it."""
     if "experiment=sample" in sys.argv[1:]:
-        typed = [one for one in sys.argv[1:] if one.startswith("source.root=")]
+        moved = ("source.root=", "storage.root=")
+        typed = [one for one in sys.argv[1:] if one.startswith(moved)]
         return ("experiment=sample", *typed)
     root = config["source"]["root"]
     return (f"source.root={root}", f"storage.root={PurePosixPath(root).parent}")

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from jobs.overrides import Refused, checked
 from sweep.store.errors import StoreTerminal, StoreTransient
+from sweep.store.lease import Held
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +71,9 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
         _refuse(job, str(error).splitlines())
     except OSError as error:
         _log.debug("where it failed", exc_info=True)
-        _log.error("%s%s", error, _remedy(str(error), plain))
+        # Who else is at work says what to do himself; nothing is wrong with the file system.
+        remedy = "" if isinstance(error, Held) else _remedy(str(error), plain)
+        _log.error("%s%s", error, remedy)
         _leave(job, FAILED, "failed")
     except (StoreTerminal, StoreTransient) as error:
         _log.debug("where it failed", exc_info=True)

@@ -189,6 +189,17 @@ def parameters(config: Config) -> dict[str, dict[str, float]]:
     return found
 
 
+def promotion_note(config: Config) -> str:
+    """Return which of the chosen detectors run as promoted, empty where that is not wanted."""
+    if config["parameters"] != "promoted":
+        return ""
+    root = storage_root(config)
+    there = [name for name in promoted_parameters(root) if name in config["params"]]
+    if not there:
+        return f"nothing is promoted in {root}: configured parameters are used"
+    return f"promoted in {root}: {', '.join(there)}; others use configured parameters"
+
+
 def promotion(config: Config) -> PromotionSpec:
     """Return how to promote."""
     return PromotionSpec(

@@ -36,6 +36,8 @@ def _run(config: dict[str, Any]) -> int:
     if spec.execution.dry_run:
         _log.info("%s\nSWEEP RESULT status=done sets=0 failed=0 results=none", rehearse(spec))
         return DONE
+    if note := settings.promotion_note(config):
+        _log.info(note)
     with Reporter() as reporter:
         outcome = run_sweep(
             spec,

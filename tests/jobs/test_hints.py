@@ -15,6 +15,12 @@ from jobs.overrides import checked
         ("sample", ["experiment=sample"], ("data", "x"), "backfill experiment=sample"),
         (
             "sample",
+            ["experiment=sample", "storage.root=y", "source.root=y/flat"],
+            ("y", "y/flat"),
+            "backfill experiment=sample storage.root=y source.root=y/flat",
+        ),
+        (
+            "sample",
             ["source.root=a market/files"],
             ("data", "a market/files"),
             "backfill 'source.root=a market/files' 'storage.root=a market'",

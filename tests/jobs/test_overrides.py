@@ -370,3 +370,10 @@ def test_a_weight_ratio_needs_no_line_in_a_file():
 @pytest.mark.parametrize("flag", ["--help", "--hydra-help", "--info"])
 def test_help_is_left_to_hydra(flag):
     assert checked("sweep", [flag]) == [flag]
+
+
+def test_a_file_is_no_root(tmp_path):
+    (tmp_path / "file").touch()
+    assert "is a file; name a folder" in only_fault(
+        "backtest", f"storage.root={tmp_path / 'file'}"
+    )

@@ -175,6 +175,9 @@ def test_an_unknown_sweep_is_named_with_those_that_are_there(sweep):
     assert sweep_folders(root, None) == sweep_folders(root, SWEEP) == [sweep]
     with pytest.raises(ValueError, match=rf"no sweep s00 in .*; there are {SWEEP}"):
         sweep_folders(root, ["s00", SWEEP])
+    (sweep / "parameter_sets.parquet").rename(sweep / "away")
+    with pytest.raises(ValueError, match=rf"{SWEEP} has no tables yet \(status \w+\)"):
+        sweep_folders(root, SWEEP)
     with pytest.raises(ValueError, match=r"run one first: python -m jobs\.sweep"):
         sweep_folders(root / "empty", None)
 

@@ -230,7 +230,7 @@ def sweep_folders(storage_root: Place, wanted: str | Sequence[str] | None) -> li
     Raises
     ------
     ValueError
-        If a sweep is not there; the text names those that are.
+        If a sweep is not there (the text names those that are), or has no tables yet.
     """
     known = sweep_names(storage_root)
     where = f"{storage_root}/results"
@@ -238,13 +238,25 @@ def sweep_folders(storage_root: Place, wanted: str | Sequence[str] | None) -> li
         if not known:
             raise ValueError(f"no sweep lies in {where}; run one first: python -m jobs.sweep")
         folders = [storage_root / "results" / name for name in known]
-        return [max(folders, key=_started)]
+        return _with_tables([max(folders, key=_started)])
     names = list(dict.fromkeys([wanted] if isinstance(wanted, str) else wanted))
     missing = [name for name in names if name not in known]
     if missing:
         there = f"there are {', '.join(known)}" if known else "there is none"
         raise ValueError(f"no sweep {', '.join(missing)} in {where}; {there}")
-    return [storage_root / "results" / name for name in names]
+    return _with_tables([storage_root / "results" / name for name in names])
+
+
+def _with_tables(folders: list[Place]) -> list[Place]:
+    """Refuse a single sweep of which no set is in the tables yet; a comparison says it itself."""
+    if len(folders) == 1 and not (folders[0] / PARAMETER_SETS).exists():
+        about = _json(folders[0] / SWEEP) or {}
+        state = about.get("status", "unfinished")
+        raise ValueError(
+            f"sweep {folders[0].name} has no tables yet (status {state}): they come when it ends "
+            f"or is interrupted; wait for it, or run the same command again"
+        )
+    return folders
 
 
 def _started(folder: Place) -> str:
