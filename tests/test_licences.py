@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import re
+import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -13,11 +14,9 @@ DYNAMICALLY_LINKED = {"psycopg", "psycopg-binary"}  # LGPL: used as it is
 
 
 def installed(name):
-    try:
-        importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:  # for another kind of machine
-        return False
-    return True
+    # Not elsewhere on the path: Ray puts a folder of copied packages there once it is imported.
+    here = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    return any(importlib.metadata.distributions(name=name, path=here))
 
 
 def test_every_locked_package_has_a_line_and_a_licence_that_can_be_used():

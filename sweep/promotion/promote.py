@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -189,32 +190,27 @@ def _promote(spec: PromotionSpec, sweep: SweepSpec, new: Candidate, record: Reco
             new.detector, "unchanged", old=before, new=old, forced_ever=record.forced_ever
         )
     reasons = verdict_refusals(new.verdict, new.summary, has_holdout=bool(new.held_out))
+    refused = functools.partial(
+        Outcome,
+        new.detector,
+        "refused",
+        old=old,
+        new=new.parameters,
+        forced_ever=record.forced_ever,
+    )
     if new.set_id is None or (reasons and not spec.force):
-        return Outcome(
-            new.detector, "refused", reasons, old, new.parameters, forced_ever=record.forced_ever
-        )
+        return refused(reasons=reasons)
     regression, seen = None, None
     if new.held_out:
         try:
             regression, seen = _look(spec, sweep, new, old)
         except ValueError as error:  # the other detectors of the command go on
-            why = (*reasons, f"the hold-out cannot be judged: {error}")
-            return Outcome(
-                new.detector, "refused", why, old, new.parameters, forced_ever=record.forced_ever
-            )
+            return refused(reasons=(*reasons, f"the hold-out cannot be judged: {error}"))
         reasons += holdout_refusals(regression, new.set_id, seen)
     forced = bool(reasons)
     if forced and not spec.force:
-        return Outcome(
-            new.detector,
-            "refused",
-            reasons,
-            old,
-            new.parameters,
-            regression,
-            None if seen is None else len(seen),
-            forced_ever=record.forced_ever,
-        )
+        count = None if seen is None else len(seen)
+        return refused(reasons=reasons, regression=regression, seen=count)
     event = _event(spec, new, record, old, regression, reasons, seen)
     after = record.promoted(event, get(new.detector).revision)
     write_record(spec.storage_root, after)
