@@ -42,11 +42,13 @@ def fetched(where: Place, *, fixed: bool = False) -> Path:
     local = folder / version / where.name
     if not local.exists():
         content, _ = where.bucket.get(where.key)
-        shutil.rmtree(folder, ignore_errors=True)  # of earlier versions
         local.parent.mkdir(parents=True, exist_ok=True)
-        temporary = local.with_name(f"{local.name}.tmp")
-        temporary.write_bytes(content)
-        temporary.replace(local)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as temporary:
+            temporary.write(content)
+        Path(temporary.name).replace(local)  # threads that fetch the same meet in one file
+        for earlier in folder.iterdir():
+            if earlier.is_dir() and earlier.name != version:
+                shutil.rmtree(earlier, ignore_errors=True)
     return local
 
 
