@@ -280,7 +280,12 @@ def _about(detector, ids, symbols, n):
         "symbols": list(symbols) if ids else [],
         "unjudged": {},
         "axis": list(range(n)) if ids else [],
-        "folds": [],
+        "folds": [
+            {"in_sample": list(range(20)), "out_of_sample": list(range(20 + 5 * k, 25 + 5 * k))}
+            for k in range(FOLDS)
+        ]
+        if ids
+        else [],
         "paths": [],
         "space": SPACE,
         "chosen": {"final": ids[0] if ids else None, "folds": [ids[0]] * FOLDS if ids else []},

@@ -1,5 +1,6 @@
 """The report as text: what it says, what it escapes, what it leaves out."""
 
+import datetime as dt
 import json
 import re
 from html.parser import HTMLParser
@@ -9,13 +10,19 @@ import pyarrow as pa
 import pytest
 from made_up_sweep import SWEEP, make_sweep, write_promotion
 
+from sweep.market.calendar import as_dates, session_table
+from sweep.report.page.binning import axes_of
+from sweep.report.page.distribution import histogram
+from sweep.report.page.equity import drawdown, ticks_of
+from sweep.report.page.folds_part import month_table
 from sweep.report.page.markup import h
 from sweep.report.page.pareto import pareto
 from sweep.report.page.promotions import write_promotions
 from sweep.report.page.scales import Scale, nice_ticks, percent, plain, signed
 from sweep.report.page.scatter import scatter
-from sweep.report.page.source import sweep_folders
-from sweep.report.page.write import ensure_report, write_report
+from sweep.report.page.source import Stitched, sweep_folders
+from sweep.report.page.surfaces import Landscape, pair_grids
+from sweep.report.page.write import _made_by, ensure_report, write_report
 from sweep.store.looks import Look, record_look
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'&"
@@ -96,7 +103,10 @@ def test_noise_shows_no_rank_correlation():
         for one in range(400)
         for fold in range(4)
     ]
-    words = str(scatter(pa.Table.from_pylist(rows), {}, None))
+    words = str(scatter(pa.Table.from_pylist(rows), {}, ["p160", None, "p160", "p170"]))
+    assert "400 sets" not in words  # those that never trade leave no dot
+    assert "250 sets in 4 folds" in words
+    assert words.count('class="ring"') == 3
     found = re.search(r"Rank correlation ([^ ,]+), taken within each fold", words)
     assert abs(float(found[1].replace("\N{MINUS SIGN}", "-"))) < 0.1
 
@@ -135,7 +145,7 @@ def test_hostile_names_stay_text(tmp_path):
     (folder / "sweep.json").write_text(json.dumps(about))
     found = Elements(write_report(folder).read_text(encoding="utf-8"))
     scripts = [attributes for tag, attributes in found.tags if tag == "script"]
-    assert scripts == [{"type": "text/plain", "id": "trade-data"}, {}]
+    assert scripts == [{"type": "text/plain"}, {"type": "text/plain", "id": "trade-data"}, {}]
     assert not [tag for tag, attributes in found.tags if tag == "img" or "onerror" in attributes]
     assert HOSTILE in "".join(found.words)
 
@@ -159,15 +169,84 @@ def test_a_sweep_whose_bars_were_replaced_says_so_first(tmp_path):
     assert "replaced bars since (SPY in 2 sessions); sweep again" in text
 
 
-def test_a_report_is_made_again_only_when_the_sweep_changed(sweep):
+def test_a_report_is_made_again_only_when_the_sweep_or_its_maker_changed(sweep, monkeypatch):
     report = ensure_report(sweep)
     before = report.stat().st_mtime_ns
     assert ensure_report(sweep).stat().st_mtime_ns == before
     report.write_text("old")
     assert ensure_report(sweep).read_text(encoding="utf-8").startswith("<!doctype html>")
     before = report.stat().st_mtime_ns
+    monkeypatch.setattr("sweep.report.page.write._made_by", lambda: b"a newer version")
+    assert ensure_report(sweep).stat().st_mtime_ns != before
+    before = report.stat().st_mtime_ns
     (sweep / "sweep.json").write_text((sweep / "sweep.json").read_text() + " ")
     assert ensure_report(sweep).stat().st_mtime_ns != before
+
+
+def test_the_maker_of_a_report_is_its_whole_code():
+    made_by = _made_by()
+    for part in (b"def funnel(", b"const mapOf", b"--rule-strong", b"def needs_improvement("):
+        assert part in made_by
+
+
+def test_pairs_of_parameters_are_counted_and_ranked_by_what_they_explain():
+    """Ten thousand sets whose objective is the product of two of three parameters."""
+    rng = np.random.default_rng(3)
+    a, b, c = rng.integers(0, 4, (3, 10_000)).astype(float)
+    table = pa.table({"param.a": a, "param.b": b, "param.c": c})
+    axes = axes_of({name: ["int", 0, 3] for name in "abc"}, table, a >= 0)
+    land = Landscape(axes, a * b, 0, {"a": 2.0})
+    made = pair_grids(land)
+    assert [one["name"] for one in made["axes"]] == ["a", "b", "c"]
+    assert (made["axes"][0]["final"], made["axes"][0]["configured"]) == (a[0], 2.0)
+    best = made["pairs"][0]
+    assert best["axes"] == [0, 1]
+    assert best["share"] > 0.99
+    assert best["median"] == [x * y for x in range(4) for y in range(4)]
+    places = [int(np.sum((a == x) & (b == y))) for x in range(4) for y in range(4)]
+    assert best["sets"] == places
+    assert len(json.dumps(made)) < 3_000  # however many sets there are
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ((2024, 1, 2), (2024, 12, 31), ["Feb 2024", "Apr 2024", "Jun 2024"]),
+        ((2024, 10, 14), (2024, 12, 2), ["21 Oct 2024", "28 Oct 2024", "04 Nov 2024"]),
+        ((2024, 10, 15), (2024, 10, 23), ["15 Oct 2024", "16 Oct 2024", "17 Oct 2024"]),
+    ],
+)
+def test_an_axis_of_sessions_has_several_ticks_whatever_its_length(first, last, expected):
+    days = as_dates(session_table(dt.date(*first), dt.date(*last)))
+    ticks = ticks_of(days, 8)
+    assert [text for _, text in ticks][:3] == expected
+    assert all(days[int(at)].strftime("%Y") in text for at, text in ticks)
+
+
+def test_the_worst_fall_counts_from_the_start_too():
+    assert drawdown(np.array([-1.0, 2.0, 1.0, -3.0])).tolist() == [-1.0, 0.0, 0.0, -3.0]
+
+
+def test_months_add_up_to_their_year():
+    days = [dt.date(2023, 12, 29), dt.date(2024, 1, 2), dt.date(2024, 1, 3), dt.date(2024, 3, 1)]
+    net = np.array([0.5, 1.0, -0.25, -2.0])
+    words = Elements(str(month_table(Stitched(days, net, net, np.ones(4, np.int64))))).words
+    assert words[words.index("2023") :] == [
+        *("2023", "+0.5", "+0.5", "2024", "+0.8", "\N{MINUS SIGN}2.0", "\N{MINUS SIGN}1.2"),
+    ]
+
+
+def test_every_fold_names_its_set_and_its_sessions(text):
+    words = " ".join(" ".join(Elements(text).words).split())
+    assert re.search(r"Fold by fold Folds Fold Chosen on Judged on Set", words)
+    assert re.search(r"1 2024-01-02 to 2024-\d\d-\d\d, \d+ sessions 2024-", words)
+
+
+def test_every_trade_is_in_the_histogram():
+    net = np.array([-8.0, *[-1.02] * 30, *[0.1] * 5, *[1.5] * 40])
+    drawn = str(histogram(net))
+    assert sum(int(n) for n in re.findall(r"R: (\d+) trades", drawn)) == len(net)
+    assert "1.3\N{NO-BREAK SPACE}% lost more than" in drawn
 
 
 def test_an_unknown_sweep_is_named_with_those_that_are_there(sweep):
@@ -237,6 +316,7 @@ def test_a_logarithmic_scale_places_the_geometric_mean_in_the_middle():
 
 def test_numbers_are_told_with_a_real_minus_and_a_dash_for_unknown():
     assert signed(0.5) == "+0.500"
+    assert signed(-0.0004) == signed(0.0004) == "0.000"
     assert signed(-1234.5, 1) == "\N{MINUS SIGN}1,234.5"
     assert signed(None) == plain(float("nan")) == percent(None) == "\N{EN DASH}"
     assert percent(0.123) == "12.3\N{NO-BREAK SPACE}%"

@@ -1,7 +1,10 @@
 """The report in a real browser: no errors, no network, usable by keyboard and on a phone."""
 
 import re
+from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from made_up_sweep import make_sweep, write_promotion
@@ -16,6 +19,7 @@ DETECTORS = {
     "opening_drive_bullish": "fails",
     "index_mean_reversion_long": None,
 }
+SETS = 40
 SCREENS = {"wide": (1280, 900), "phone": (390, 844)}
 
 
@@ -61,6 +65,7 @@ def rows(page, table):
 def test_it_is_accessible_and_fits_the_screen(visit, screen, scheme):
     page = visit(screen, scheme=scheme)
     page.locator(".trade-chart svg").wait_for()
+    page.locator(".map svg").nth(1).wait_for()
     for details in page.locator("details:visible").all():
         details.locator("summary").first.click()
     found = Axe().run(page).response["violations"]
@@ -187,9 +192,78 @@ def test_values_are_told_under_the_pointer(visit):
     assert "median daily_lcb_r" in page.locator("#tip").inner_text()
 
 
-def test_without_scripts_everything_but_the_trade_browser_is_there(visit):
+def test_a_map_shows_the_two_parameters_that_are_chosen(visit):
+    page = visit()
+    chooser = page.locator(".detector.open .chooser").first
+    chooser.locator("svg").wait_for()
+    across, up = chooser.locator("select").all()
+    across.select_option(label="stop_atr")
+    up.select_option(label="cooldown_bars")
+    drawn = chooser.locator("svg")
+    assert "by stop_atr and cooldown_bars" in drawn.get_attribute("aria-label")
+    tips = drawn.locator(".cell").evaluate_all("cells => cells.map(cell => cell.dataset.tip)")
+    assert sum(int(re.search(r"of (\d+) sets", tip)[1]) for tip in tips) == SETS
+    steps = {re.search(r"cooldown_bars (\d+)", tip)[1] for tip in tips}
+    assert steps == {"0", "4", "8"}
+    assert drawn.locator(".ring").count() == 1
+    assert drawn.locator("circle.near").count() > 2
+    up.select_option(label="stop_atr")  # a parameter against itself: the other one moves away
+    assert across.evaluate("one => one.selectedOptions[0].text") != "stop_atr"
+    assert drawn.get_attribute("aria-label")
+
+
+def test_the_middle_of_a_chosen_map_is_the_median_of_its_sets(visit, report):
+    page = visit()
+    chooser = page.locator(".detector.open .chooser").first
+    chooser.locator("svg").wait_for()
+    for select, label in zip(
+        chooser.locator("select").all(), ("cooldown_bars", "stop_atr"), strict=True
+    ):
+        select.select_option(label=label)
+    sets = pq.read_table(Path(report.removeprefix("file://")).with_name("parameter_sets.parquet"))
+    mine = [row for row in sets.to_pylist() if row["detector"] == "breakout_bullish"]
+    edges = np.exp(
+        np.linspace(*np.log(np.quantile([r["param.stop_atr"] for r in mine], (0, 1))), 11)
+    )
+    for tip in chooser.locator(".cell").evaluate_all("cells => cells.map(one => one.dataset.tip)"):
+        cooldown, stop = (float(v) for v in re.findall(r"(?:bars|atr) ([\d.]+)", tip))
+        bin_ = np.searchsorted(edges, stop) - 1
+        held = [
+            row["objective"]
+            for row in mine
+            if row["param.cooldown_bars"] == cooldown
+            and edges[bin_] - 1e-9 <= row["param.stop_atr"] <= edges[bin_ + 1] + 1e-9
+        ]
+        shown = float(re.search(r"median \w+ ([^ ]+)", tip)[1].replace("\N{MINUS SIGN}", "-"))
+        assert shown == pytest.approx(np.median(held), abs=6e-4)
+
+
+def test_the_two_lists_of_the_leaderboard_stand_side_by_side(visit):
+    page = visit()
+    first, second = (one.bounding_box() for one in page.locator(".panel").all()[:2])
+    assert first["y"] == second["y"]
+    assert first["x"] + first["width"] < second["x"]
+
+
+def test_a_phone_shows_the_axis_of_every_verdict_and_where_more_is_to_come(visit):
+    page = visit("phone")
+    ticks = page.locator(".verdicts tbody tr").first.locator(".ticks text")
+    assert ticks.count() >= 2
+    assert ticks.first.is_visible()
+    nav = page.get_by_role("navigation", name="Sections")
+    table = page.get_by_role("group", name="Leaderboard")
+    for one in (nav, table):
+        assert one.get_attribute("data-more") == "right"
+        one.evaluate("one => { one.scrollLeft = 1e6 }")
+        page.wait_for_function("one => one.dataset.more === 'left'", arg=one.element_handle())
+    name = table.locator("tbody td").first
+    assert name.bounding_box()["x"] >= 0  # it stays while its numbers scroll
+
+
+def test_without_scripts_everything_but_the_trade_browser_and_the_maps_is_there(visit):
     page = visit(script=False)
     assert page.locator(".detector").nth(1).is_visible()
+    assert page.get_by_text("The maps need JavaScript.").first.is_visible()
     assert page.get_by_text("The trade browser needs JavaScript.").is_visible()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from sweep.report.page.markup import h, table
-from sweep.report.page.scales import UNKNOWN, count, percent
+from sweep.report.page.scales import UNKNOWN, count, instant, percent
 from sweep.report.page.source import SweepFolder
 from sweep.store.coverage import ABSENT, COMPLETE, PROVISIONAL, CoverageStore
 from sweep.store.place import Place
@@ -124,8 +124,8 @@ def configuration_part(sweep: SweepFolder) -> Markup:
         "commit": about["git_commit"] or "not from a checkout",
         "python": about["python"],
         **about["versions"],
-        "started (UTC)": about["timings"]["started_at"],
-        "finished (UTC)": about["timings"]["finished_at"] or UNKNOWN,
+        "started (UTC)": instant(about["timings"]["started_at"]),
+        "finished (UTC)": instant(about["timings"]["finished_at"]),
         "data": about["identity"]["data"],
     }
     revisions = ", ".join(f"{n} {one['revision']}" for n, one in sorted(sweep.detectors.items()))

@@ -108,17 +108,14 @@ def grouped_quantiles(values: Float, place: Int, n: int, levels: Sequence[float]
     return out
 
 
-def importance(objective: Float, place: Int, n: int) -> float:
-    """Return the share of the objective's rank variance that the groups explain, 0 to 1."""
-    good = np.isfinite(objective)
-    ranks = np.argsort(np.argsort(objective[good])).astype(np.float64)
+def importance(ranks: Float, place: Int, n: int) -> float:
+    """Return the share of the variance of an objective's ranks that n groups explain, 0 to 1."""
     total = float(ranks.var())
     if total == 0:
         return 0.0
-    groups = place[good]
-    counts = np.bincount(groups, minlength=n).astype(np.float64)
+    counts = np.bincount(place, minlength=n).astype(np.float64)
     with np.errstate(invalid="ignore"):
-        means = np.bincount(groups, weights=ranks, minlength=n) / counts
+        means = np.bincount(place, weights=ranks, minlength=n) / counts
     spread = float(np.nansum(counts * (means - ranks.mean()) ** 2) / len(ranks))
     chance = (np.count_nonzero(counts) - 1) / max(len(ranks) - 1, 1)
     return max(0.0, (spread / total - chance) / max(1e-9, 1 - chance))

@@ -10,8 +10,19 @@ from markupsafe import Markup
 
 from sweep.report.page.about_part import flat
 from sweep.report.page.detector_part import final_parameters
+from sweep.report.page.equity import KINDS, side_by_side
 from sweep.report.page.markup import h, table
-from sweep.report.page.scales import UNKNOWN, Scale, count, extent, percent, plain, short, signed
+from sweep.report.page.scales import (
+    UNKNOWN,
+    Scale,
+    count,
+    extent,
+    instant,
+    percent,
+    plain,
+    short,
+    signed,
+)
 from sweep.report.page.source import SweepFolder
 from sweep.report.page.verdict_part import chip, forest, forest_axis, interval, verdict_of
 from sweep.report.page.write import Part, page
@@ -27,6 +38,9 @@ _SET_METRICS = (
     ("daily_lcb_r", signed),
     ("max_drawdown_r", plain),
 )
+_PARAMETERS = "params."
+_ASIDE = ("hydra", "log.", "ray.", "storage.", "store.", "sweep.")
+"""Groups of keys that are no part of a sweep's identity."""
 
 
 def write_comparison(folders: Sequence[Place]) -> Place:
@@ -45,6 +59,7 @@ def write_comparison(folders: Sequence[Place]) -> Place:
     sweeps = [SweepFolder(folder) for folder in folders]
     names = list(dict.fromkeys(name for one in sweeps for name in one.detectors))
     parts: list[Part] = [
+        ("equity", "Out of sample", _equities(sweeps, names)),
         ("configuration", "What differs in the settings", _settings(sweeps)),
         ("metrics", "Final sets, in sample", _metrics(sweeps, names)),
         ("parameters", "Parameters of the final sets", _parameters(sweeps, names)),
@@ -79,9 +94,18 @@ def _shared(sweeps: Sequence[SweepFolder]) -> str:
     )
 
 
-def _table(title: str, heads: Sequence[object], rows: Sequence[Markup]) -> Markup:
-    head = h("tr", (h("th", text, scope="col") for text in heads))
-    return table(title, head, rows)
+def _table(
+    title: str, heads: Sequence[object], rows: Sequence[Markup], *, texts: int = 1, kind: str = ""
+) -> Markup:
+    """Return a table whose first columns hold text and stand left, the others numbers."""
+    head = h(
+        "tr",
+        (
+            h("th", text, scope="col", class_=None if place < texts else "num")
+            for place, text in enumerate(heads)
+        ),
+    )
+    return table(title, head, rows, kind=kind)
 
 
 def _line(name: str, values: Sequence[object], *, marked: bool = False) -> Markup:
@@ -108,9 +132,9 @@ def _about(sweeps: Sequence[SweepFolder]) -> Markup:
         row("search", [about["identity"]["search"]["kind"] for about in abouts]),
         row("objective", [", ".join(one.objectives) for one in sweeps]),
         row("commit", [str(about["git_commit"] or UNKNOWN)[:10] for about in abouts]),
-        row("finished (UTC)", [str(a["timings"]["finished_at"] or UNKNOWN)[:16] for a in abouts]),
+        _line("finished (UTC)", [instant(about["timings"]["finished_at"]) for about in abouts]),
     ]
-    return _table("Sweeps", ["Sweep", *(one.name for one in sweeps)], rows)
+    return _table("Sweeps", ["Sweep", *(one.name for one in sweeps)], rows, kind="sides")
 
 
 def _verdicts(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup:
@@ -131,12 +155,15 @@ def _verdicts(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup:
             cells = [
                 h("td", one.name),
                 h("td", chip(verdict_of(one, name))),
-                h("td", forest(interval(evidence), scale)),
-                h("td", count((evidence.get("out_of_sample") or {}).get("trades")), class_="num"),
-                h("td", percent((evidence.get("overfitting") or {}).get("pbo"), 0), class_="num"),
-                h("td", percent((final.get("dsr_effective") or {}).get("dsr"), 0), class_="num"),
-                h("td", count((evidence.get("tries") or {}).get("ever")), class_="num"),
+                h("td", forest(interval(evidence), scale), class_="forest"),
             ]
+            numbers = (
+                ("Trades", count((evidence.get("out_of_sample") or {}).get("trades"))),
+                ("PBO", percent((evidence.get("overfitting") or {}).get("pbo"), 0)),
+                ("DSR", percent((final.get("dsr_effective") or {}).get("dsr"), 0)),
+                ("Tries ever", count((evidence.get("tries") or {}).get("ever"))),
+            )
+            cells += [h("td", n, class_="num", data_label=f"{text}:") for text, n in numbers]
             rows.append(h("tr", h("th", name, scope="row"), cells))
     heads = [
         "Detector",
@@ -148,21 +175,50 @@ def _verdicts(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup:
         "DSR",
         "Tries ever",
     ]
-    return _table("Verdicts", heads, rows)
+    return _table("Verdicts", heads, rows, texts=4, kind="verdicts")
+
+
+def _equities(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup | None:
+    """Return a chart of the stitched series for every detector that several sweeps judged."""
+    charts = []
+    for name in names:
+        found = [
+            (one.name, series)
+            for one in sweeps
+            if name in one.detectors and (series := one.stitched(name)) is not None
+        ]
+        if len(found) > 1:
+            charts.append(side_by_side(found[: len(KINDS)], f"{name}, cumulative net R"))
+    return h("div", charts, class_="charts") if charts else None
 
 
 def _settings(sweeps: Sequence[SweepFolder]) -> Markup:
-    """Return the keys in which the sweeps differ."""
-    flats = [dict(flat(one.about["config"])) for one in sweeps]
-    keys = list(dict.fromkeys(key for one in flats for key in one))
-    rows = [
-        _line(key, [one.get(key, UNKNOWN) for one in flats])
-        for key in keys
-        if len({one.get(key) for one in flats}) > 1
+    """Return the keys in which the sweeps differ: those that change results, then the others."""
+    flats = [
+        {"detectors": ", ".join(one.detectors), **dict(flat(one.about["config"]))}
+        for one in sweeps
     ]
-    if not rows:
-        return h("p", "Nothing: the configurations are equal, data or code differ.")
-    return _table("Settings that differ", ["Key", *(one.name for one in sweeps)], rows)
+    shared = set.intersection(*(set(one.detectors) for one in sweeps))
+    keys = [
+        key
+        for key in dict.fromkeys(key for one in flats for key in one)
+        if len({one.get(key) for one in flats}) > 1
+        and (not key.startswith(_PARAMETERS) or key.split(".")[1] in shared)
+    ]
+    heads = ["Key", *(one.name for one in sweeps)]
+    tables = []
+    for title, wanted in (
+        ("Settings that differ", [key for key in keys if not key.startswith(_ASIDE)]),
+        ("Settings without influence on results", [key for key in keys if key.startswith(_ASIDE)]),
+    ):
+        rows = [_line(key, [one.get(key, UNKNOWN) for one in flats]) for key in wanted]
+        tables.append(_table(title, heads, rows, kind="sides") if rows else None)
+    main, aside = tables
+    if main is None:
+        main = h("p", "Nothing that changes results: data, code or the machine differ.")
+    if aside is not None:
+        aside = h("details", h("summary", "Without influence on results"), aside)
+    return h("div", main, aside)
 
 
 def _metrics(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup:
@@ -174,7 +230,7 @@ def _metrics(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup:
                 cells = [h("td", show(found.get(key)), class_="num") for key, show in _SET_METRICS]
                 rows.append(h("tr", h("th", name, scope="row"), h("td", one.name), *cells))
     heads = ["Detector", "Sweep", *(key.replace("_", " ") for key, _ in _SET_METRICS)]
-    return _table("Final sets", heads, rows)
+    return _table("Final sets", heads, rows, texts=2)
 
 
 def _final(sweep: SweepFolder, name: str) -> Mapping[str, Any] | None:
@@ -203,5 +259,5 @@ def _parameters(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup:
             )
             rows.append(_line(key, [short(value), *map(short, values)], marked=differs))
         heads = ["Parameter", "Configured", *(one.name for one in having)]
-        tables.append(h("details", h("summary", name), _table(name, heads, rows)))
+        tables.append(h("details", h("summary", name), _table(name, heads, rows, kind="sides")))
     return h("div", tables)

@@ -3,20 +3,21 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow.compute as pc
 from markupsafe import Markup
 
 from sweep.report.page import groups
-from sweep.report.page.binning import axes_of
+from sweep.report.page.costs_part import costs
+from sweep.report.page.distribution import histogram
 from sweep.report.page.equity import equity
+from sweep.report.page.folds_part import fold_table, month_table
 from sweep.report.page.funnel_part import funnel, state_bar
 from sweep.report.page.markup import h, table
 from sweep.report.page.pareto import pareto
 from sweep.report.page.scales import UNKNOWN, count, percent, plain, short, signed
 from sweep.report.page.scatter import scatter
 from sweep.report.page.source import PARAM, Document, SweepFolder, column
-from sweep.report.page.surfaces import Landscape, maps, slices
+from sweep.report.page.surfaces import landscape
 from sweep.report.page.verdict_part import chip, verdict_of, why
 
 
@@ -40,16 +41,18 @@ def detector_part(sweep: SweepFolder, name: str) -> Markup:
             sweep.daily(name, final),
             sweep.daily(name, configured),
         ),
+        month_table(sweep.stitched(name)),
         _criteria(evidence),
+        fold_table(sweep, name),
         h(
             "div",
-            scatter(sweep.fold_scores(name), evidence, final),
+            scatter(sweep.fold_scores(name), evidence, about["chosen"]["folds"]),
             pareto(sweep.sets(name), sweep.objectives, final),
-            _costs(about, evidence, sweep, name),
+            costs(sweep, name),
             class_="grid",
         ),
         _parameters(sweep, name),
-        _landscape(sweep, name),
+        landscape(sweep, name),
         _trades(sweep, name, shown),
         h("h4", "Where signals are lost"),
         state_bar(sweep.states(name, shown)),
@@ -150,40 +153,6 @@ def _value(value: object) -> str:
     return count(value) if isinstance(value, int) else str(value or UNKNOWN)
 
 
-def _costs(about: Document, evidence: Document, sweep: SweepFolder, name: str) -> Markup:
-    """Return gross and net, what costs may rise to, and what ambiguous exits change."""
-    outside = evidence.get("out_of_sample") or {}
-    final, metrics = about["chosen"]["final"], about["configured"]["metrics"]
-    if final:
-        table = sweep.sets(name)
-        row = table.filter(pc.equal(table["set_id"], final)).to_pylist()[0]
-        metrics = {key: value for key, value in row.items() if not key.startswith(PARAM)}
-    get = metrics.get
-    rows = [
-        ("Gross, before costs", signed(get("expectancy_gross_r")), "R a trade"),
-        ("Costs", signed(-get("cost_r") if get("cost_r") is not None else None), "R a trade"),
-        ("Net", signed(get("expectancy_r")), "R a trade"),
-        ("Costs that eat all of it", plain(get("breakeven_cost_bps"), 1), "bp a side, in sample"),
-        ("The same out of sample", plain(outside.get("cost_breakeven_bps"), 1), "bp a side"),
-        ("Paid out of sample", plain(outside.get("cost_paid_bps"), 2), "bp a side"),
-        ("Ambiguous exits", percent(get("ambiguous_frac")), "one minute touched stop and target"),
-        ("Net if the stop came first", signed(get("expectancy_r")), "R a trade, as shown above"),
-        ("Net if the target came first", signed(get("expectancy_target_first_r")), "R a trade"),
-        ("Five best trades", percent(get("best5_share"), 0), "of the total"),
-    ]
-    table_rows = [
-        h("tr", h("th", a, scope="row"), h("td", b, class_="num"), h("td", c, class_="faint"))
-        for a, b, c in rows
-    ]
-    whose = "final set" if final else "configured set; no set was chosen"
-    return h(
-        "div",
-        h("h4", f"Costs and fills, {whose}"),
-        h("table", h("caption", "Costs and fills", class_="hidden"), h("tbody", table_rows)),
-        class_="figure",
-    )
-
-
 def _parameters(sweep: SweepFolder, name: str) -> Markup:
     """Return every parameter: configured, final, searched."""
     about = sweep.detectors[name]
@@ -240,41 +209,6 @@ def _range(wanted: Sequence[object] | float | None) -> str:
     return f"{numbers[0]} to {numbers[1]}{step}{scale}"
 
 
-def _landscape(sweep: SweepFolder, name: str) -> Markup | None:
-    about = sweep.detectors[name]
-    table = sweep.sets(name)
-    objective = column(table, "objective")
-    rows = np.isfinite(objective)
-    if rows.sum() < 8:
-        return None
-    axes = axes_of(about["space"], table, rows)
-    if not axes:
-        return None
-    ids = np.array(table["set_id"].to_pylist())[rows]
-    place = np.flatnonzero(ids == about["chosen"]["final"])
-    final = int(place[0]) if len(place) else None
-    land = Landscape(axes, objective[rows], final, about["configured"]["parameters"])
-    what = sweep.objectives[0]
-    return h(
-        "div",
-        h("h4", "How the result depends on the parameters"),
-        h(
-            "p",
-            f"Median {what} of {int(rows.sum()):,} sets, all sessions outside the hold-out. "
-            "A set on a broad plateau is worth more than a peak. Ring or blue line: the final "
-            "set; small marks: its nearest sets, by whose median it was chosen; triangle: "
-            "configured.",
-            class_="faint",
-        ),
-        h("div", maps(land, what), class_="grid"),
-        h(
-            "details",
-            h("summary", "Every parameter by itself"),
-            h("div", slices(land, what), class_="grid three"),
-        ),
-    )
-
-
 def _trades(sweep: SweepFolder, name: str, set_id: str) -> Markup | None:
     trades = sweep.trades(name)
     mine = trades.filter(pc.equal(trades["set_id"], set_id))
@@ -288,6 +222,7 @@ def _trades(sweep: SweepFolder, name: str, set_id: str) -> Markup | None:
         charts.append(
             groups.chart("By market regime", groups.from_breakdown(rows, "regime", set_id))
         )
+    charts.append(histogram(column(mine, "r_net")))
     return h(
         "div",
         h("h4", f"When it earns: {len(mine):,} trades of the {sweep.chosen(name)[set_id]} set"),

@@ -1,6 +1,7 @@
 """Cumulative R: the stitched out-of-sample series with its band against what was seen."""
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,11 +11,14 @@ from detectors.bars import Float
 from sweep.evidence.bootstrap import stationary_bootstrap_indices
 from sweep.report.page.markup import h, join
 from sweep.report.page.plot import NARROW, WIDE, Plot, figure, legend
-from sweep.report.page.scales import extent, path, signed
+from sweep.report.page.scales import extent, path, plain, signed
 from sweep.report.page.source import Stitched
 
 RESAMPLES = 1_000
 MOST_POINTS = 320
+DEEP = 110
+KINDS = ("out", "in", "configured", "other")
+"""Looks of a line, told apart without colour too."""
 
 
 def bootstrap_band(daily: Float) -> tuple[Float, Float]:
@@ -56,10 +60,13 @@ def equity(
         band = (at, low, high)
         lines.append(("out", at, np.cumsum(stitched.net)))
     spoken = _spoken(stitched, final)
-    drawn = [
-        _draw(lines, band, days, size, months).svg(spoken, kind)
-        for size, months, kind in ((WIDE, 7, "wide"), (NARROW, 3, "phone"))
-    ]
+    drawn = []
+    for size, ticks, kind in ((WIDE, 7, "wide"), (NARROW, 3, "phone")):
+        drawn.append(_draw(lines, band, days, size, ticks).svg(spoken, kind))
+        if stitched is not None:
+            drawn.append(
+                _underwater(stitched.net, lines[-1][1], days, size).svg(_depth(stitched), kind)
+            )
     return figure(
         "Equity in R",
         join(drawn),
@@ -85,13 +92,34 @@ def _draw(
     """Draw the lines and the band, on a wide screen or a phone."""
     values = [series for _, _, series in lines] + ([band[1], band[2]] if band else [])
     chart = Plot(size, (0, max(len(days) - 1, 1)), extent(np.concatenate(values), zero=True))
-    ticks = _months(days, months)
-    chart.grid("session", "cumulative net R", x_ticks=ticks, y_format=lambda v: f"{v:g}")
+    ticks = ticks_of(days, months)
+    chart.grid("session", "cumulative net R", x_ticks=ticks)
     if band is not None:
         chart.add(_area(chart, *band))
     for kind, at, series in lines:
         chart.add(_line(chart, kind, at, series, days))
     return chart
+
+
+def _underwater(net: Float, at: Float, days: Sequence[dt.date], size: tuple[int, int]) -> Plot:
+    """Draw how far the out-of-sample series lies below its peak, on the axis of the equity."""
+    depth = drawdown(net)
+    chart = Plot((size[0], DEEP), (0, max(len(days) - 1, 1)), extent(depth, zero=True), bottom=10)
+    chart.grid("", "below peak", x_ticks=(), y_count=3)
+    chart.add(_area(chart, at, depth, np.zeros(len(depth)), "band loss"))
+    return chart
+
+
+def drawdown(net: Float) -> Float:
+    """Return cumulative R less its highest value so far, at most 0; the start counts as 0."""
+    total = np.cumsum(net)
+    fall: Float = total - np.maximum(np.maximum.accumulate(total), 0.0)
+    return fall
+
+
+def _depth(stitched: Stitched) -> str:
+    deepest = -float(drawdown(stitched.net).min())
+    return f"Out of sample, R below the peak; deepest {plain(deepest, 1)}"
 
 
 def _spoken(stitched: Stitched | None, final: Float | None) -> str:
@@ -120,19 +148,46 @@ def _line(chart: Plot, kind: str, at: Float, series: Float, days: Sequence[dt.da
     )
 
 
-def _area(chart: Plot, at: Float, low: Float, high: Float) -> Markup:
+def _area(chart: Plot, at: Float, low: Float, high: Float, kind: str = "band") -> Markup:
     kept = _thin(len(at))
     upper = [(chart.sx(at[k]), chart.sy(high[k])) for k in kept]
     lower = [(chart.sx(at[k]), chart.sy(low[k])) for k in reversed(kept)]
-    return h("path", d=path([*upper, *lower]) + "Z", class_="band")
+    return h("path", d=path([*upper, *lower]) + "Z", class_=kind)
 
 
-def _months(days: Sequence[dt.date], wanted: int) -> list[tuple[float, str]]:
-    """Return about so many ticks at the first session of a month."""
-    firsts = [k for k, day in enumerate(days) if k and day.month != days[k - 1].month]
-    if len(firsts) < 2:
-        return [(0.0, f"{days[0]:%d %b %Y}"), (len(days) - 1.0, f"{days[-1]:%d %b %Y}")]
-    step = max(1, round(len(firsts) / wanted))
-    return [
-        (float(k), f"{days[k]:%b %Y}") for k in firsts[::step] if k < len(days) - len(days) // 20
+def ticks_of(days: Sequence[dt.date], wanted: int) -> list[tuple[float, str]]:
+    """Return about so many ticks: firsts of months, of weeks where there are few, else days."""
+    months, weeks = (
+        [k for k in range(1, len(days)) if key(days[k]) != key(days[k - 1])]
+        for key in (lambda day: day.month, lambda day: day.isocalendar()[1])
+    )
+    form = "%b %Y" if len(months) >= 3 else "%d %b %Y"
+    found = next((one for one in (months, weeks) if len(one) >= 3), range(len(days)))
+    places = [k for k in found if k <= 0.95 * (len(days) - 1)]
+    step = max(1, math.ceil(len(places) / wanted))
+    return [(float(k), f"{days[k]:{form}}") for k in places[::step]]
+
+
+def side_by_side(series: Sequence[tuple[str, Stitched]], title: str) -> Markup:
+    """Return the out-of-sample series of several sweeps in one chart.
+
+    Parameters
+    ----------
+    series
+        Name of a sweep and its series, as many as there are `KINDS` at most.
+    title
+        What they have in common.
+    """
+    days = sorted({day for _, one in series for day in one.days})
+    order = {day: place for place, day in enumerate(days)}
+    lines = [
+        (kind, np.array([order[day] for day in one.days], dtype=float), np.cumsum(one.net))
+        for kind, (_, one) in zip(KINDS, series, strict=False)
     ]
+    totals = ", ".join(f"{name} {signed(float(one.net.sum()), 1)} R" for name, one in series)
+    drawn = [
+        _draw(lines, None, days, size, ticks).svg(f"{title}: {totals}", kind)
+        for size, ticks, kind in ((WIDE, 7, "wide"), (NARROW, 3, "phone"))
+    ]
+    names = [(kind, name) for kind, (name, _) in zip(KINDS, series, strict=False)]
+    return figure(title, join(drawn), legend=legend(*names), level=3)

@@ -13,7 +13,7 @@ from scipy import special
 from detectors.bars import Float
 from sweep.report.page.markup import h, join
 from sweep.report.page.plot import figure
-from sweep.report.page.scales import Scale, count, extent, nice_ticks, percent, signed
+from sweep.report.page.scales import Scale, count, extent, nice_ticks, percent, short, signed
 from sweep.report.page.source import column
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -80,7 +80,7 @@ def chart(title: str, groups: Sequence[Group], note: str = "") -> Markup | None:
         x = scale(value)
         kind = "zero" if value == 0 else "grid"
         ticks.append(h("line", x1=x, x2=x, y1=4, y2=height - 36, class_=kind))
-        ticks.append(h("text", f"{value:g}", x=x, y=height - 20, class_="tick mid"))
+        ticks.append(h("text", short(value), x=x, y=height - 20, class_="tick mid"))
     axis = h("text", "mean net R a trade", x=scale((low + high) / 2), y=height - 4)
     best = max(groups, key=lambda g: g.mean)
     spoken = f"{title}: best {best.label}, {signed(best.mean)} R over {best.trades} trades"

@@ -257,7 +257,7 @@ def _ranking(sweep: SweepFolder, rows: Sequence[Row]) -> Markup:
         _list(
             sweep,
             "Needs improvement",
-            f"win rate below {NEEDS_IMPROVEMENT:.0%} and below its break-even",
+            f"win rate below {percent(NEEDS_IMPROVEMENT, 0)} and below its break-even",
             weak,
         ),
         class_="pair",

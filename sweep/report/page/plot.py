@@ -73,8 +73,9 @@ class Plot:
             self.add(
                 h("text", y_format(value), x=self.left - 6, y=y + 4, class_="tick end"),
             )
-        ticks = x_ticks or [(value, x_format(value)) for value in self.sx.ticks(x_count)]
-        for value, text in ticks:
+        if x_ticks is None:
+            x_ticks = [(value, x_format(value)) for value in self.sx.ticks(x_count)]
+        for value, text in x_ticks:
             x = self.sx(value)
             self.add(
                 h("line", x1=x, x2=x, y1=base, y2=base + 4, class_="grid"),
@@ -100,11 +101,13 @@ class Plot:
         )
 
 
-def figure(title: str, chart: Markup, *caption: object, legend: Markup | None = None) -> Markup:
+def figure(
+    title: str, chart: Markup, *caption: object, legend: Markup | None = None, level: int = 4
+) -> Markup:
     """Return a chart with its heading, legend and a caption that says how to read it."""
     return h(
         "figure",
-        h("h4", title),
+        h(f"h{level}", title),
         legend,
         h("div", chart, class_="scroll", tabindex="0", role="group", aria_label=title),
         h("figcaption", *caption) if caption else None,

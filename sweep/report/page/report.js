@@ -5,6 +5,58 @@
   const byId = (name) => document.getElementById(name);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const MINUS = "\u2212";
+  const minus = (text) => text.replace("-", MINUS);
+  const signed = (value, digits) => {
+    const text = value.toFixed(digits);
+    return Number(text) === 0 ? text.replace("-", "") : (value > 0 ? "+" : "") + minus(text);
+  };
+  const short = (value) => minus(String(Number(value.toPrecision(4))));
+  const SVG = "http://www.w3.org/2000/svg";
+  const shape = (name, attributes, text) => {
+    const made = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const cell = (tag, text, kind) => Object.assign(document.createElement(tag), { textContent: text, className: kind || "" });
+  const option = (value, text) => Object.assign(document.createElement("option"), { value, textContent: text });
+  const legendOf = (entries) => {
+    const legend = cell("ul", "", "legend");
+    for (const [kind, text] of entries) {
+      const item = document.createElement("li");
+      const key = cell("span", "", `key ${kind}`);
+      key.setAttribute("aria-hidden", "true");
+      item.append(key, text);
+      legend.append(item);
+    }
+    return legend;
+  };
+  const ticksOf = (low, high, count) => {
+    const raw = (high - low) / count;
+    const power = 10 ** Math.floor(Math.log10(raw));
+    const step = [1, 2, 5, 10].map((m) => m * power).find((one) => one >= raw);
+    const out = [];
+    for (let v = Math.ceil(low / step) * step; v <= high; v += step) out.push(v);
+    return [out, Math.max(0, -Math.floor(Math.log10(step)))];
+  };
+  const unpack = async (text) => {
+    const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(stream).text());
+  };
+
+  // What scrolls sideways says so, by a fading edge where more is to come.
+  const sideways = all(".scroll, .bar-top nav, .picker");
+  const hint = (one) => {
+    const left = one.scrollLeft > 4;
+    const right = one.scrollLeft + one.clientWidth < one.scrollWidth - 4;
+    one.dataset.more = [left && "left", right && "right"].filter(Boolean).join(" ");
+  };
+  const watcher = new ResizeObserver((entries) => entries.forEach((entry) => hint(entry.target)));
+  for (const one of sideways) {
+    one.addEventListener("scroll", () => hint(one), { passive: true });
+    watcher.observe(one);
+  }
 
   // Theme: the system's, until somebody chooses.
   const theme = byId("theme");
@@ -22,12 +74,106 @@
   systemDark.addEventListener("change", showTheme);
   showTheme();
 
+  // Maps of two parameters: medians of cells, made when the report was; drawn when they are seen.
+  const drawMaps = async (section) => {
+    const holder = section.querySelector(".maps");
+    if (!holder || holder.dataset.drawn) return;
+    holder.dataset.drawn = "1";
+    const { axes, pairs } = await unpack(holder.querySelector("script").textContent);
+    all(".chooser", holder).forEach((frame, k) => {
+      const selects = ["x", "y"].map((name) => frame.querySelector(".m-" + name));
+      const first = pairs[Math.min(k, pairs.length - 1)].axes;
+      selects.forEach((select, s) => {
+        select.append(...axes.map((axis, i) => option(i, axis.name)));
+        select.value = first[s];
+        select.addEventListener("change", () => {
+          const other = selects[1 - s];
+          if (other.value === select.value) other.value = axes.findIndex((_, i) => String(i) !== select.value);
+          show();
+        });
+      });
+      const show = () => {
+        const [x, y] = selects.map((one) => Number(one.value));
+        const pair = pairs.find((one) => one.axes.includes(x) && one.axes.includes(y));
+        frame.querySelector(".map").replaceChildren(...mapOf(axes[x], axes[y], pair, pair.axes[0] === x, holder.dataset.what));
+      };
+      show();
+    });
+  };
+  const logTicks = (low, high) => {
+    const found = [];
+    for (let p = Math.floor(Math.log10(low)); p <= Math.log10(high); p += 1) {
+      for (const m of [1, 2, 5]) if (m * 10 ** p >= low && m * 10 ** p <= high) found.push(m * 10 ** p);
+    }
+    return found;
+  };
+  const FEW = 5; // sets that a cell needs to be called the best: the median of two is luck
+  const mapOf = (across, up, pair, straight, what) => {
+    const [width, height, left, right, top, bottom] = [460, 330, 64, 12, 12, 44];
+    const scale = (axis, start, end) => {
+      const level = axis.log ? Math.log : Number;
+      const [low, high] = [level(axis.edges[0]), level(axis.edges[axis.edges.length - 1])];
+      return (value) => +(start + ((level(value) - low) / (high - low)) * (end - start)).toFixed(2);
+    };
+    const [x, y] = [scale(across, left, width - right), scale(up, height - bottom, top)];
+    const tall = straight ? up.centres.length : across.centres.length;
+    const known = pair.median.filter((value) => value !== null).map(Math.abs).sort((a, b) => a - b);
+    const reach = known[Math.floor(0.95 * (known.length - 1))] || 1;
+    const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart narrow", role: "img" });
+    const enough = Math.min(FEW, Math.max(...pair.sets));
+    let best = null;
+    across.centres.forEach((a, i) => up.centres.forEach((b, j) => {
+      const place = straight ? i * tall + j : j * tall + i;
+      const value = pair.median[place];
+      if (value === null) return;
+      const step = Math.min(5, Math.ceil((Math.abs(value) / reach) * 5));
+      const tip = `${across.name} ${short(a)}, ${up.name} ${short(b)}: median ${what} ${signed(value, 3)} of ${pair.sets[place].toLocaleString("en")} sets`;
+      if (pair.sets[place] >= enough && (!best || value > best[0])) best = [value, tip];
+      svg.append(shape("rect", {
+        x: x(across.edges[i]), y: y(up.edges[j + 1]), class: `cell ${step ? (value > 0 ? "p" : "n") + step : "z"}`,
+        width: (x(across.edges[i + 1]) - x(across.edges[i])).toFixed(2),
+        height: (y(up.edges[j]) - y(up.edges[j + 1])).toFixed(2), "data-tip": tip,
+      }));
+    }));
+    svg.setAttribute("aria-label", `Median ${what} by ${across.name} and ${up.name}; best cell: ${best[1]}`);
+    for (const [axis, at] of [[across, x], [up, y]]) {
+      const [low, high] = [axis.edges[0], axis.edges[axis.edges.length - 1]];
+      const values = axis.log && high / low > 4 ? logTicks(low, high) : ticksOf(low, high, 5)[0];
+      for (const value of values) {
+        const spot = axis === across ? { x: at(value), y: height - bottom + 18, class: "tick mid" } : { x: left - 6, y: at(value) + 4, class: "tick end" };
+        svg.append(shape("text", spot, short(value)));
+      }
+    }
+    svg.append(shape("text", { x: (left + width - right) / 2, y: height - 6, class: "title mid" }, across.name));
+    svg.append(shape("text", { transform: `translate(13 ${(top + height - bottom) / 2}) rotate(-90)`, class: "title mid" }, up.name));
+    across.near.forEach((value, i) => svg.append(shape("circle", { cx: x(value), cy: y(up.near[i]), r: 3, class: "near" })));
+    const inside = (axis) => axis.configured !== null && axis.configured >= axis.edges[0] && axis.configured <= axis.edges[axis.edges.length - 1];
+    if (inside(across) && inside(up)) {
+      const [a, b] = [x(across.configured), y(up.configured)];
+      svg.append(shape("path", { d: `M${a - 6} ${b + 5}h12l-6 -11z`, class: "configured-mark" }));
+    }
+    if (across.final !== null) {
+      for (const kind of ["halo", "ring"]) svg.append(shape("circle", { cx: x(across.final), cy: y(up.final), r: 8, class: kind }));
+    }
+    const ramp = cell("div", "", "shades");
+    const bar = cell("span", "", "ramp");
+    bar.setAttribute("aria-hidden", "true");
+    bar.append(..."n5 n4 n3 n2 n1 p1 p2 p3 p4 p5".split(" ").map((kind) => cell("i", "", kind)));
+    ramp.append(cell("span", signed(-reach, 2), "num"), bar, cell("span", signed(reach, 2), "num"));
+    ramp.append(legendOf([["ring", "final set"], ["near", "its plateau"], ["triangle", "configured"]]));
+    const share = `These two explain ${Math.round(100 * pair.share)} % of the variance of ${what}. Best cell: ${best[1]}.`;
+    return [ramp, svg, cell("figcaption", share)];
+  };
+
   // One detector at a time; an address with its name opens it.
   const sections = all(".detector");
   const links = all(".picker a");
   const open = (name) => {
     if (!sections.some((one) => one.id === name)) return false;
-    sections.forEach((one) => one.classList.toggle("open", one.id === name));
+    sections.forEach((one) => {
+      one.classList.toggle("open", one.id === name);
+      if (one.id === name) drawMaps(one);
+    });
     links.forEach((link) => {
       if (link.hash === "#" + name) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
@@ -102,7 +248,7 @@
     tip.style.left = `${Math.max(4, x)}px`;
     tip.style.top = `${y}px`;
   };
-  addEventListener("pointermove", (event) => {
+  const point = (event) => {
     const target = event.target instanceof Element ? event.target : null;
     const marked = target && target.closest("[data-tip]");
     if (marked) return say(marked.dataset.tip, event);
@@ -115,16 +261,13 @@
       if (share >= 0 && share <= 1) return say(steps[Math.round(share * (steps.length - 1))], event);
     }
     tip.hidden = true;
-  });
+  };
+  addEventListener("pointermove", point);
+  addEventListener("pointerdown", point);
 
   // Trade browser.
   const holder = byId("trade-data");
   if (!holder) return;
-  const unpack = async (text) => {
-    const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return JSON.parse(await new Response(stream).text());
-  };
   unpack(holder.textContent).then(browse);
 
   function browse(data) {
@@ -132,10 +275,8 @@
   const PAGE = 20;
   const n = trades.day.length;
   const word = (column, row) => trades[column].names[trades[column].codes[row]];
-  const signed = (value, digits) => (value > 0 ? "+" : "") + value.toFixed(digits).replace("-", MINUS);
   const clock = (minutes) => `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
   const selects = Object.fromEntries(["detector", "role", "symbol", "order"].map((name) => [name, byId("t-" + name)]));
-  const option = (value, text) => Object.assign(document.createElement("option"), { value, textContent: text });
   for (const name of ["detector", "role", "symbol"]) {
     selects[name].append(option("", "all"), ...trades[name].names.map((text) => option(text, text)));
   }
@@ -148,7 +289,6 @@
   let rows = [];
   let page = 0;
   let current = -1;
-  const cell = (tag, text, kind) => Object.assign(document.createElement(tag), { textContent: text, className: kind || "" });
   const draw = () => {
     const body = byId("trades").tBodies[0];
     body.replaceChildren(...rows.slice(page * PAGE, (page + 1) * PAGE).map((row) => {
@@ -221,13 +361,6 @@
       };
     });
   };
-  const SVG = "http://www.w3.org/2000/svg";
-  const shape = (name, attributes, text) => {
-    const made = document.createElementNS(SVG, name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    if (text !== undefined) made.textContent = text;
-    return made;
-  };
   const choose = (row) => {
     const focused = byId("trades").contains(document.activeElement);
     current = row;
@@ -236,14 +369,6 @@
     if (focused && chosen) chosen.focus();
     const list = (data.bars[word("symbol", row)] || {})[trades.day[row]];
     byId("t-chart").replaceChildren(...view(row, list ? session(list) : []));
-  };
-  const ticksOf = (low, high, count) => {
-    const raw = (high - low) / count;
-    const power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((one) => one >= raw);
-    const out = [];
-    for (let v = Math.ceil(low / step) * step; v <= high; v += step) out.push(v);
-    return [out, Math.max(0, -Math.floor(Math.log10(step)))];
   };
   const view = (row, list) => {
     const day = trades.day[row];
@@ -269,21 +394,9 @@
       table.append(pair);
     }
     if (!list.length) return [title, cell("p", "The bars of this session are not in the report.", "faint"), table];
-    return [title, legendOf(list), chartOf(row, list, length, newYork), table];
-  };
-  const legendOf = (list) => {
-    const legend = document.createElement("ul");
-    legend.className = "legend";
-    const entries = [["k-target", "target"], ["k-stop", "stop"], ["near", "entry"], ["ring-ink", "exit"]];
-    if (list[0].vwap !== null) entries.unshift(["k-vwap", "VWAP"]);
-    for (const [kind, text] of entries) {
-      const item = document.createElement("li");
-      const key = cell("span", "", `key ${kind}`);
-      key.setAttribute("aria-hidden", "true");
-      item.append(key, text);
-      legend.append(item);
-    }
-    return legend;
+    const marks = [["k-target", "target"], ["k-stop", "stop"], ["near", "entry"], ["ring-ink", "exit"]];
+    if (list[0].vwap !== null) marks.unshift(["k-vwap", "VWAP"]);
+    return [title, legendOf(marks), chartOf(row, list, length, newYork), table];
   };
   const chartOf = (row, list, length, newYork) => {
     const [width, height, left, right, top, bottom] = [620, 360, 64, 26, 10, 40];

@@ -68,7 +68,7 @@ def extent(
 def signed(value: float | None, digits: int = 3) -> str:
     """Return a number with its sign, a dash where it is unknown."""
     text = plain(value, digits)
-    return f"+{text}" if value is not None and value > 0 and text != UNKNOWN else text
+    return f"+{text}" if value is not None and round(value, digits) > 0 else text
 
 
 def plain(value: float | None, digits: int = 2) -> str:
@@ -77,7 +77,7 @@ def plain(value: float | None, digits: int = 2) -> str:
         return UNKNOWN
     if math.isinf(value):
         return "\N{INFINITY}" if value > 0 else f"{MINUS}\N{INFINITY}"
-    return f"{value:,.{digits}f}".replace("-", MINUS)
+    return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", MINUS)  # never minus zero
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -97,6 +97,11 @@ def short(value: float | None) -> str:
 def count(value: float | None) -> str:
     """Return a whole number."""
     return UNKNOWN if value is None or math.isnan(value) else f"{value:,.0f}"
+
+
+def instant(stamp: str | None) -> str:
+    """Return an instant of the tables (ISO, UTC) to the minute."""
+    return UNKNOWN if not stamp else stamp[:16].replace("T", " ")
 
 
 def path(points: Sequence[tuple[float, float]]) -> str:

@@ -1,73 +1,90 @@
 """In sample against out of sample: whether what looked good stays good."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
 from scipy.stats import rankdata
 
-from detectors.bars import Float
-from sweep.report.page.markup import h
+from detectors.bars import Float, Int
+from sweep.report.page.markup import h, join
 from sweep.report.page.plot import NARROW, Plot, figure, legend, ring
 from sweep.report.page.scales import extent, percent, signed
 from sweep.report.page.source import Document, column
 
-MOST_DOTS = 600
+MOST_DOTS = 2_000
 CELLS = 26
 
 
-def scatter(folds: pa.Table | None, evidence: Document, final: str | None) -> Markup | None:
-    """Return the scatter of all sets, averaged over folds; None without folds."""
-    if folds is None or len(folds) == 0:
+def scatter(
+    folds: pa.Table | None, evidence: Document, chosen: Sequence[str | None]
+) -> Markup | None:
+    """Return the scatter of every set in every fold; None without folds.
+
+    A dot is one fold: means over folds would agree in pure noise, for windows of one fold hold
+    the sessions that another one tests on.
+
+    Parameters
+    ----------
+    folds
+        Rows of `fold_scores.parquet`; sets that made no trade in sample leave no dot.
+    evidence
+        Of the detector.
+    chosen
+        Id of the set that each fold chose.
+    """
+    if folds is None:
         return None
-    ids, place = np.unique(np.array(folds["set_id"].to_pylist()), return_inverse=True)
-    seen = _mean(column(folds, "in_sample_objective"), place, len(ids))
-    after = _mean(column(folds, "out_of_sample_mean_r"), place, len(ids))
-    known = np.isfinite(seen) & np.isfinite(after)
+    seen, after = column(folds, "in_sample_objective"), column(folds, "out_of_sample_mean_r")
+    traded = column(folds, "trades") > 0
+    known = np.isfinite(seen) & np.isfinite(after) & traded
     if known.sum() < 3:
         return None
-    x, y, names = seen[known], after[known], ids[known]
-    chart = Plot(NARROW, _middle(x), _middle(y))
-    chart.grid("objective in sample, mean of folds", "R a day out of sample")
-    chart.add(*(_dots(chart, x, y) if len(x) <= MOST_DOTS else _density(chart, x, y)))
-    mark = np.flatnonzero(names == final)
-    if len(mark):
-        where = (chart.sx(float(x[mark[0]])), chart.sy(float(y[mark[0]])))
-        chart.add(ring(*where, 6))
-    rank = _within_folds(folds)
+    x, y, fold = seen[known], after[known], folds["fold"].to_numpy()[known]
+    names = np.array(folds["set_id"].to_pylist())[known]
+    rings = [
+        row
+        for k, name in enumerate(chosen)
+        if name
+        for row in np.flatnonzero((fold == k) & (names == name))
+    ]
+    chart = Plot(NARROW, _middle(x, x[rings]), _middle(y, y[rings]))
+    chart.grid("objective in sample", "R a day out of sample")
+    chart.add(_dots(chart, x, y) if len(x) <= MOST_DOTS else join(_density(chart, x, y)))
+    chart.add(*(ring(chart.sx(float(x[row])), chart.sy(float(y[row])), 6) for row in rings))
+    rank = _within_folds(x, y, fold)
     pbo = (evidence.get("overfitting") or {}).get("pbo")
+    spoken = (
+        f"{len(np.unique(names)):,} sets in {len(np.unique(fold))} folds; rank correlation within "
+        f"folds {signed(rank, 2)}; PBO {percent(pbo, 0)}"
+    )
     return figure(
         "In sample against out of sample",
-        chart.svg(f"{len(x):,} sets; rank correlation {signed(rank, 2)}; PBO {percent(pbo, 0)}"),
-        f"Rank correlation {signed(rank, 2)}, taken within each fold: dots are means over folds, "
-        "and what is out of sample for one fold is in sample for the next. ",
+        chart.svg(spoken),
+        f"Rank correlation {signed(rank, 2)}, taken within each fold; near zero, the search's "
+        "ranking says nothing about what follows. ",
         f"The probability of backtest overfitting is {percent(pbo, 0)}: how often the best set "
         "of one half of the days is below the median in the other half (about 50 % for noise)."
         if pbo is not None
         else "The probability of backtest overfitting could not be computed.",
-        legend=legend(("dot", "a parameter set"), ("ring", "final set")),
+        legend=legend(("dot", "a set in a fold"), ("ring", "the set that a fold chose")),
     )
 
 
-def _mean(values: Float, place: "np.typing.NDArray[np.int64]", n: int) -> Float:
-    good = np.isfinite(values)
-    counts = np.bincount(place[good], minlength=n)
-    with np.errstate(invalid="ignore"):
-        means: Float = np.bincount(place[good], weights=values[good], minlength=n) / counts
-    return means
-
-
-def _middle(values: Float) -> tuple[float, float]:
-    """Return a range without the last half percent at either end, so that outliers stay out."""
+def _middle(values: Float, marked: Float) -> tuple[float, float]:
+    """Return a range without the last half percent at either end, but with what is marked."""
     low, high = np.quantile(values, (0.005, 0.995))
-    return extent([float(low), float(high)], zero=True, pad=0.06)
+    return extent([float(low), float(high), *marked.tolist()], zero=True, pad=0.06)
 
 
-def _dots(chart: Plot, x: Float, y: Float) -> list[Markup]:
+def _dots(chart: Plot, x: Float, y: Float) -> Markup:
+    """Return the dots as one path, a tenth of the size of as many circles."""
     inside = (x >= chart.x[0]) & (x <= chart.x[1]) & (y >= chart.y[0]) & (y <= chart.y[1])
     points = zip(x[inside].tolist(), y[inside].tolist(), strict=True)
-    return [h("circle", cx=chart.sx(a), cy=chart.sy(b), r=2.6, class_="dot") for a, b in points]
+    marks = "".join(f"M{chart.sx(a):.1f} {chart.sy(b):.1f}h0" for a, b in points)
+    return h("path", d=marks, class_="dots")
 
 
 def _density(chart: Plot, x: Float, y: Float) -> list[Markup]:
@@ -88,25 +105,18 @@ def _density(chart: Plot, x: Float, y: Float) -> list[Markup]:
                 height=round(low - top, 2),
                 class_="dense",
                 opacity=round(0.12 + 0.78 * share, 2),
-                data_tip=f"{counts[i, j]:,.0f} sets",
+                data_tip=f"{counts[i, j]:,.0f} dots",
             )
         )
     return cells
 
 
-def _within_folds(folds: pa.Table) -> float:
-    """Return the mean of the folds' rank correlations, over sets that traded in sample.
-
-    Means over folds would agree in pure noise: windows of one fold hold the sessions that another
-    one tests on.
-    """
-    seen, after = column(folds, "in_sample_objective"), column(folds, "out_of_sample_mean_r")
-    fold = folds["fold"].to_numpy()
-    usable = np.isfinite(seen) & np.isfinite(after) & (column(folds, "trades") > 0)
+def _within_folds(x: Float, y: Float, fold: Int) -> float:
+    """Return the mean of the folds' rank correlations."""
     found = [
-        _rank_correlation(seen[mine], after[mine])
+        _rank_correlation(x[mine], y[mine])
         for k in np.unique(fold)
-        if (mine := usable & (fold == k)).sum() >= 3
+        if (mine := fold == k).sum() >= 3
     ]
     known = [rho for rho in found if not math.isnan(rho)]
     return float(np.mean(known)) if known else math.nan

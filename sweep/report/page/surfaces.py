@@ -1,9 +1,11 @@
-"""How the objective depends on the parameters: slices, and maps of the pairs that matter most."""
+"""How the objective depends on the parameters: maps of pairs to choose from, and slices."""
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -11,12 +13,19 @@ from scipy import spatial, stats
 
 from detectors.bars import Float, Int
 from sweep.evidence.plateau import neighbours_among
-from sweep.report.page.binning import Axis, grouped_median, grouped_quantiles, importance
+from sweep.report.page.binning import (
+    Axis,
+    axes_of,
+    grouped_median,
+    grouped_quantiles,
+    importance,
+)
 from sweep.report.page.markup import h
-from sweep.report.page.plot import NARROW, SMALL, Plot, figure, legend, ring
-from sweep.report.page.scales import extent, percent, short, signed
+from sweep.report.page.plot import SMALL, Plot, figure
+from sweep.report.page.scales import extent, percent, signed
+from sweep.report.page.session_bars import packed
+from sweep.report.page.source import SweepFolder, column
 
-MAPS = 4
 SHADES = 5  # on either side of zero
 
 
@@ -29,7 +38,7 @@ class Landscape:
     axes
         Searched parameters.
     objective
-        float64 [sets].
+        float64 [sets], finite.
     final
         Row of the final set, None where there is none.
     configured
@@ -41,22 +50,26 @@ class Landscape:
     final: int | None
     configured: Mapping[str, float]
 
+    @functools.cached_property
+    def ranks(self) -> Float:
+        """Return the ranks of the objective, equal values at the mean of theirs."""
+        return np.asarray(stats.rankdata(self.objective), np.float64)
+
     def plateau(self) -> Int:
         """Return the rows whose results the final set was judged by: its nearest sets."""
-        known = np.flatnonzero(np.isfinite(self.objective))
-        if self.final is None or len(known) < 3 or self.final not in known:
+        n = len(self.objective)
+        if self.final is None or n < 3:
             return np.empty(0, np.int64)
-        points = np.stack([axis.values[known] for axis in self.axes], axis=1)
-        ranks = (stats.rankdata(points, axis=0) - 1) / max(len(known) - 1, 1)
-        mine = ranks[np.searchsorted(known, self.final)]
-        _, near = spatial.KDTree(ranks).query(mine, k=neighbours_among(len(known)) + 1)
-        found = known[np.atleast_1d(near)]
+        points = np.stack([axis.values for axis in self.axes], axis=1)
+        ranks = (stats.rankdata(points, axis=0) - 1) / (n - 1)
+        _, near = spatial.KDTree(ranks).query(ranks[self.final], k=neighbours_among(n) + 1)
+        found = np.atleast_1d(near).astype(np.int64)
         others: Int = found[found != self.final]
         return others
 
     def ranked(self) -> list[tuple[float, Axis]]:
         """Return the axes with their importance, the most important one first."""
-        weighed = [(importance(self.objective, a.place, len(a.centres)), a) for a in self.axes]
+        weighed = [(importance(self.ranks, a.place, len(a.centres)), a) for a in self.axes]
         return sorted(weighed, key=lambda one: -one[0])
 
 
@@ -126,72 +139,52 @@ def _value_mark(chart: Plot, axis: Axis, land: Landscape, plateau: Int) -> list[
     return marks
 
 
-def maps(land: Landscape, name: str) -> list[Markup]:
-    """Return maps of the pairs of parameters that explain most of the objective."""
-    pairs = []
-    for a, b in itertools.combinations(land.axes, 2):
-        cell = a.place * len(b.centres) + b.place
-        pairs.append((importance(land.objective, cell, len(a.centres) * len(b.centres)), a, b))
-    pairs.sort(key=lambda one: -one[0])
+def pair_grids(land: Landscape) -> dict[str, Any]:
+    """Return what a reader needs to draw any pair of parameters, whatever the number of sets.
+
+    Parameters
+    ----------
+    land
+        Evaluated sets.
+
+    Returns
+    -------
+    dict
+        `axes` (name, edges and middles of the bins, values of the final set, of the configured
+        one and of the plateau), `pairs` (places of two axes, share of the variance they explain,
+        median and number of sets of each cell, first axis outermost), the telling ones first.
+    """
     plateau = land.plateau()
-    return [_map(land, a, b, name, plateau) for _, a, b in pairs[:MAPS]]
-
-
-def _map(land: Landscape, a: Axis, b: Axis, name: str, plateau: Int) -> Markup:
-    wide, tall = len(a.centres), len(b.centres)
-    cells = grouped_median(land.objective, a.place * tall + b.place, wide * tall)
-    counts = np.bincount(a.place * tall + b.place, minlength=wide * tall)
-    chart = Plot(
-        NARROW,
-        (float(a.edges[0]), float(a.edges[-1])),
-        (float(b.edges[0]), float(b.edges[-1])),
-        left=64,
-        log_x=a.log,
-        log_y=b.log,
-    )
-    reach = float(np.nanquantile(np.abs(cells), 0.95)) if np.isfinite(cells).any() else 1.0
-    for i, j in itertools.product(range(wide), range(tall)):
-        value = float(cells[i * tall + j])
-        if not math.isnan(value):
-            chart.add(_cell(chart, a, b, (i, j), value, reach, int(counts[i * tall + j]), name))
-    chart.grid(a.name, b.name, lines=False)
-    for row in plateau.tolist():
-        chart.add(
-            h("circle", cx=chart.sx(a.values[row]), cy=chart.sy(b.values[row]), r=3, class_="near")
+    axes = [
+        {
+            "name": axis.name,
+            "log": bool(axis.log),
+            "edges": _rounded(axis.edges),
+            "centres": _rounded(axis.centres),
+            "final": None if land.final is None else _rounded(axis.values[[land.final]])[0],
+            "configured": land.configured.get(axis.name),
+            "near": _rounded(axis.values[plateau]),
+        }
+        for axis in land.axes
+    ]
+    pairs = []
+    for (i, a), (j, b) in itertools.combinations(enumerate(land.axes), 2):
+        cells = len(a.centres) * len(b.centres)
+        place = a.place * len(b.centres) + b.place
+        pairs.append(
+            {
+                "axes": [i, j],
+                "share": round(importance(land.ranks, place, cells), 4),
+                "median": _rounded(grouped_median(land.objective, place, cells)),
+                "sets": np.bincount(place, minlength=cells).tolist(),
+            }
         )
-    if land.final is not None:
-        where = (chart.sx(float(a.values[land.final])), chart.sy(float(b.values[land.final])))
-        chart.add(ring(*where, 8))
-    best = int(np.nanargmax(cells)) if np.isfinite(cells).any() else 0
-    spoken = (
-        f"Median {name} by {a.name} and {b.name}; best cell {signed(float(cells[best]))} at "
-        f"{short(float(a.centres[best // tall]))}, {short(float(b.centres[best % tall]))}"
-    )
-    return figure(f"{a.name} and {b.name}", chart.svg(spoken), legend=shade_legend(reach))
+    return {"axes": axes, "pairs": sorted(pairs, key=lambda one: -one["share"])}
 
 
-def _cell(
-    chart: Plot,
-    a: Axis,
-    b: Axis,
-    at: tuple[int, int],
-    value: float,
-    reach: float,
-    n: int,
-    name: str,
-) -> Markup:
-    left, right = chart.sx(float(a.edges[at[0]])), chart.sx(float(a.edges[at[0] + 1]))
-    low, top = chart.sy(float(b.edges[at[1]])), chart.sy(float(b.edges[at[1] + 1]))
-    where = f"{a.name} {short(float(a.centres[at[0]]))}, {b.name} {short(float(b.centres[at[1]]))}"
-    return h(
-        "rect",
-        x=left,
-        y=top,
-        width=round(right - left, 2),
-        height=round(low - top, 2),
-        class_=f"cell {shade(value, reach)}",
-        data_tip=f"{where}: median {name} {signed(value)} of {n:,} sets",
-    )
+def _rounded(values: Float) -> list[float | None]:
+    """Return values with five digits, None for NaN: what a screen can show."""
+    return [float(f"{v:.5g}") if math.isfinite(v) else None for v in values.tolist()]
 
 
 def shade(value: float, reach: float) -> str:
@@ -200,15 +193,64 @@ def shade(value: float, reach: float) -> str:
     return "z" if step == 0 else f"{'p' if value > 0 else 'n'}{step}"
 
 
-def shade_legend(reach: float) -> Markup:
-    """Return the legend of a map."""
-    steps = [*(f"n{k}" for k in range(SHADES, 0, -1)), *(f"p{k}" for k in range(1, SHADES + 1))]
-    bar = h("span", (h("i", class_=step) for step in steps), class_="ramp", aria_hidden="true")
+def landscape(sweep: SweepFolder, name: str) -> Markup | None:
+    """Return maps of two parameters that the reader chooses, and a slice along each."""
+    about, table = sweep.detectors[name], sweep.sets(name)
+    objective = column(table, "objective")
+    rows = np.isfinite(objective)
+    axes = axes_of(about["space"], table, rows) if rows.sum() >= 8 else []
+    if not axes:
+        return None
+    place = np.flatnonzero(np.array(table["set_id"].to_pylist())[rows] == about["chosen"]["final"])
+    final = int(place[0]) if len(place) else None
+    land = Landscape(axes, objective[rows], final, about["configured"]["parameters"])
+    what = sweep.objectives[0]
     return h(
         "div",
-        h("span", signed(-reach, 2), class_="num"),
-        bar,
-        h("span", signed(reach, 2), class_="num"),
-        legend(("ring", "final set"), ("near", "its plateau")),
-        class_="shades",
+        h("h4", "How the result depends on the parameters"),
+        h(
+            "p",
+            f"Median {what} of {int(rows.sum()):,} sets, all sessions outside the hold-out. "
+            "A set on a broad plateau is worth more than a peak. Small marks: the sets nearest to "
+            "the final one, by whose median it was chosen.",
+            class_="faint",
+        ),
+        _maps(land, what) if len(axes) > 1 else None,
+        h(
+            "details",
+            h("summary", "Every parameter by itself"),
+            h("div", slices(land, what), class_="grid three"),
+        ),
+    )
+
+
+def _maps(land: Landscape, what: str) -> Markup:
+    """Return the frame of two maps with their choices; `report.js` draws them."""
+    frames = [
+        h(
+            "figure",
+            h(
+                "form",
+                (
+                    h(
+                        "label",
+                        h("span", text, h("span", f", map {k}", class_="hidden")),
+                        h("select", class_=f"m-{axis}"),
+                    )
+                    for axis, text in (("x", "Across"), ("y", "Up"))
+                ),
+                class_="filters",
+            ),
+            h("div", class_="map", role="group", aria_label=f"Map {k}", aria_live="polite"),
+            class_="chooser",
+        )
+        for k in (1, 2)
+    ]
+    return h(
+        "div",
+        h("p", "The maps need JavaScript.", class_="no-script"),
+        h("div", frames, class_="grid"),
+        h("script", packed(pair_grids(land)), type="text/plain"),
+        class_="maps",
+        data_what=what,
     )

@@ -12,9 +12,11 @@ from sweep.report.page.scales import (
     Scale,
     count,
     extent,
+    instant,
     nice_ticks,
     percent,
     plain,
+    short,
     signed,
 )
 from sweep.report.page.source import Document, SweepFolder
@@ -133,8 +135,8 @@ def _row(sweep: SweepFolder, name: str, found: Interval | None, scale: Scale) ->
         h("th", h("a", name, href=f"#d-{name}"), scope="row"),
         h("td", chip(verdict)),
         h("td", forest(found, scale), class_="forest"),
-        h("td", count(outside.get("trades")), class_="num"),
-        h("td", count((evidence.get("tries") or {}).get("sweep")), class_="num"),
+        h("td", count(outside.get("trades")), class_="num", data_label="Trades out of sample:"),
+        h("td", count((evidence.get("tries") or {}).get("sweep")), class_="num sub"),
         h("td", why(sweep.detectors[name], evidence), class_="why"),
     )
 
@@ -161,7 +163,10 @@ def interval(evidence: Mapping[str, Any]) -> Interval | None:
 
 
 def forest(found: Interval | None, scale: Scale) -> Markup:
-    """Return an interval as a point with a line, and in figures."""
+    """Return an interval as a point with a line, and in figures.
+
+    Each carries its axis, shown where a screen is too narrow for the head of the table.
+    """
     if found is None:
         return h("span", UNKNOWN, class_="faint")
     at, low, high = found
@@ -171,6 +176,7 @@ def forest(found: Interval | None, scale: Scale) -> Markup:
         h("line", x1=scale(0), x2=scale(0), y1=0, y2=_FOREST[1], class_="zero"),
         h("line", x1=scale(low), x2=scale(high), y1=15, y2=15, class_=f"whisker {sign}"),
         h("circle", cx=scale(at), cy=15, r=5, class_=f"point {sign}"),
+        h("g", _marks(scale, 39), class_="ticks"),
         viewBox=f"0 0 {_FOREST[0]} {_FOREST[1]}",
         class_="forest",
         aria_hidden="true",
@@ -181,11 +187,20 @@ def forest(found: Interval | None, scale: Scale) -> Markup:
 
 def forest_axis(scale: Scale) -> Markup:
     """Return the axis of a column of forests, for its head."""
-    marks = [
-        h("text", f"{v:g}", x=scale(v), y=11, class_="tick mid")
+    return h(
+        "svg",
+        _marks(scale, 11),
+        viewBox=f"0 0 {_FOREST[0]} 14",
+        class_="forest",
+        aria_hidden="true",
+    )
+
+
+def _marks(scale: Scale, y: int) -> list[Markup]:
+    return [
+        h("text", short(v), x=scale(v), y=y, class_="tick mid")
         for v in nice_ticks(scale.low, scale.high, 4)
     ]
-    return h("svg", marks, viewBox=f"0 0 {_FOREST[0]} 14", class_="forest", aria_hidden="true")
 
 
 def facts(sweep: SweepFolder) -> Markup:
@@ -197,7 +212,7 @@ def facts(sweep: SweepFolder) -> Markup:
         ("objective", ", ".join(sweep.objectives)),
         ("constraints", ", ".join(identity["constraints"]) or "none"),
         ("folds", str(about["config"].get("folds", {}).get("kind", UNKNOWN))),
-        ("finished (UTC)", str(about["timings"].get("finished_at") or UNKNOWN)[:16]),
+        ("finished (UTC)", instant(about["timings"].get("finished_at"))),
         ("took", UNKNOWN if seconds is None else f"{plain(seconds, 0)} s"),
     ]
     if about["counts"].get("failed"):

@@ -1,6 +1,7 @@
 """Put the parts of a page together and write it: one file, no network."""
 
 import base64
+import functools
 import hashlib
 from collections.abc import Sequence
 from importlib import resources
@@ -77,9 +78,21 @@ def ensure_report(folder: Place) -> Place:
 
 def _state(folder: Place) -> str:
     """Return a text that changes with the sweep and with what pages are made of."""
-    parts = [(folder / SWEEP).read_bytes(), *(_asset(name).encode() for name in _ASSETS)]
-    parts.append(str(SweepFolder(folder).seen).encode())
+    parts = [(folder / SWEEP).read_bytes(), str(SweepFolder(folder).seen).encode(), _made_by()]
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+@functools.cache
+def _made_by() -> bytes:
+    """Return the code and the assets of pages, so that a newer version makes them anew."""
+    report = resources.files("sweep.report")
+    files = [
+        file
+        for folder in (report, report / "page")
+        for file in folder.iterdir()
+        if file.name.endswith((".py", ".css", ".js"))
+    ]
+    return b"".join(file.read_bytes() for file in sorted(files, key=lambda one: one.name))
 
 
 def _picker(sweep: SweepFolder) -> Markup:
