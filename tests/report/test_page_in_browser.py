@@ -174,6 +174,32 @@ def test_the_trade_browser_goes_through_trades_by_keyboard(visit):
     assert "page 2 of 3" in page.locator("#t-page").inner_text()
 
 
+def test_a_set_that_is_final_and_a_folds_is_found_as_either(visit):
+    page = visit()
+    assert page.locator("#t-role option").all_inner_texts() == [
+        *("all", "configured", "final", "fold 1", "fold 2", "fold 3"),
+    ]
+    assert page.locator("#t-role").input_value() == "final"
+    shown = page.locator("#t-page").inner_text()
+    assert not shown.startswith("0 trades")
+    page.locator("#t-role").select_option("fold 2")
+    assert page.locator("#t-page").inner_text() == shown
+    page.locator(".detector.open").get_by_role("link", name="See these trades").click()
+    assert page.locator("#t-detector").input_value() == "breakout_bullish"
+
+
+def test_a_trade_can_be_seen_closer(visit):
+    page = visit()
+    page.locator(".trade-chart svg").wait_for()
+    held = page.locator(".trade-chart .held")
+    before = float(held.get_attribute("width"))
+    page.get_by_role("button", name="Around the trade").press("Enter")
+    assert float(held.get_attribute("width")) > 2 * before
+    assert page.evaluate("document.activeElement.textContent") == "Whole session"
+    page.keyboard.press("Enter")
+    assert float(held.get_attribute("width")) == before
+
+
 def test_the_chart_of_a_trade_draws_the_session_as_stored(visit):
     page = visit()
     chart = page.locator(".trade-chart svg")

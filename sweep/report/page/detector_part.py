@@ -229,7 +229,8 @@ def _trades(sweep: SweepFolder, name: str, set_id: str) -> Markup | None:
         h(
             "p",
             "In sample; bars are mean net R, lines their 95 % interval, at the right the win rate "
-            "and trades. Few trades say little: with this many groups some look good by luck.",
+            "and trades. Few trades say little: with this many groups some look good by luck. ",
+            h("a", "See these trades one by one", href="#browser", data_trades=name),
             class_="faint",
         ),
         h("div", charts, class_="grid three"),

@@ -157,10 +157,9 @@ def _area(chart: Plot, at: Float, low: Float, high: Float, kind: str = "band") -
 
 def ticks_of(days: Sequence[dt.date], wanted: int) -> list[tuple[float, str]]:
     """Return about so many ticks: firsts of months, of weeks where there are few, else days."""
-    months, weeks = (
-        [k for k in range(1, len(days)) if key(days[k]) != key(days[k - 1])]
-        for key in (lambda day: day.month, lambda day: day.isocalendar()[1])
-    )
+    later = range(1, len(days))
+    months = [k for k in later if days[k].month != days[k - 1].month]
+    weeks = [k for k in later if days[k].isocalendar().week != days[k - 1].isocalendar().week]
     form = "%b %Y" if len(months) >= 3 else "%d %b %Y"
     found = next((one for one in (months, weeks) if len(one) >= 3), range(len(days)))
     places = [k for k in found if k <= 0.95 * (len(days) - 1)]

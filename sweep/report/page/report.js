@@ -277,18 +277,25 @@
   const word = (column, row) => trades[column].names[trades[column].codes[row]];
   const clock = (minutes) => `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
   const selects = Object.fromEntries(["detector", "role", "symbol", "order"].map((name) => [name, byId("t-" + name)]));
-  for (const name of ["detector", "role", "symbol"]) {
-    selects[name].append(option("", "all"), ...trades[name].names.map((text) => option(text, text)));
+  const names = { detector: trades.detector.names, symbol: trades.symbol.names };
+  // A set may be several at once, "final, fold 2": each of them finds it.
+  names.role = [...new Set(trades.role.names.flatMap((text) => text.split(", ")))].sort();
+  for (const [name, texts] of Object.entries(names)) {
+    selects[name].append(option("", "all"), ...texts.map((text) => option(text, text)));
   }
   const ORDERS = [["time", "by time"], ["best", "best first"], ["worst", "worst first"], ["longest", "longest held first"]];
   selects.order.append(...ORDERS.map(([value, text]) => option(value, text)));
-  if (trades.role.names.some((text) => text.includes("final"))) {
-    const holds = trades.role.names.find((text) => text.includes("final"));
-    selects.role.value = trades.role.names.includes("final") ? "final" : holds;
-  }
+  if (names.role.includes("final")) selects.role.value = "final";
+  addEventListener("click", (event) => {
+    const link = event.target instanceof Element && event.target.closest("[data-trades]");
+    if (!link) return;
+    selects.detector.value = link.dataset.trades;
+    filter();
+  });
   let rows = [];
   let page = 0;
   let current = -1;
+  let zoomed = false;
   const draw = () => {
     const body = byId("trades").tBodies[0];
     body.replaceChildren(...rows.slice(page * PAGE, (page + 1) * PAGE).map((row) => {
@@ -315,7 +322,7 @@
   };
   const filter = () => {
     const keep = ["detector", "role", "symbol"].map((name) => [name, selects[name].value]).filter(([, value]) => value);
-    rows = [...Array(n).keys()].filter((row) => keep.every(([name, value]) => word(name, row) === value));
+    rows = [...Array(n).keys()].filter((row) => keep.every(([name, value]) => word(name, row).split(", ").includes(value)));
     const held = (row) => trades.exit[row] - trades.entry[row];
     const orders = {
       time: (a, b) => trades.day[a] - trades.day[b] || trades.entry[a] - trades.entry[b],
@@ -396,10 +403,21 @@
     if (!list.length) return [title, cell("p", "The bars of this session are not in the report.", "faint"), table];
     const marks = [["k-target", "target"], ["k-stop", "stop"], ["near", "entry"], ["ring-ink", "exit"]];
     if (list[0].vwap !== null) marks.unshift(["k-vwap", "VWAP"]);
-    return [title, legendOf(marks), chartOf(row, list, length, newYork), table];
+    const near = cell("button", zoomed ? "Whole session" : "Around the trade");
+    near.type = "button";
+    near.addEventListener("click", () => {
+      zoomed = !zoomed;
+      choose(row);
+      byId("t-chart").querySelector("button").focus();
+    });
+    const around = 12 * data.minutes;
+    const span = zoomed ? [Math.max(0, trades.signal[row] - around), Math.min(length, trades.exit[row] + around)] : [0, length];
+    const shown = list.filter((bar) => bar.minute + data.minutes > span[0] && bar.minute < span[1]);
+    const chart = chartOf(row, shown.length ? shown : list, span, newYork);
+    return [title, legendOf(marks), chart, near, table];
   };
-  const chartOf = (row, list, length, newYork) => {
-    const [width, height, left, right, top, bottom] = [620, 360, 64, 26, 10, 40];
+  const chartOf = (row, list, [from, to], newYork) => {
+    const [width, height, left, right, top, bottom] = [620, 360, 64, 50, 10, 40];
     const prices = ["stop", "target", "entry_price", "exit_price"].map((name) => trades[name][row]);
     const lows = list.map((bar) => bar.low);
     const highs = list.map((bar) => bar.high);
@@ -407,7 +425,7 @@
     const near = prices.filter((p) => p > Math.min(...lows) - reach && p < Math.max(...highs) + reach);
     let [low, high] = [Math.min(...lows, ...near), Math.max(...highs, ...near)];
     [low, high] = [low - (high - low) * 0.04, high + (high - low) * 0.04];
-    const x = (minute) => +(left + (minute / length) * (width - left - right)).toFixed(2);
+    const x = (minute) => +(left + ((minute - from) / (to - from)) * (width - left - right)).toFixed(2);
     const y = (price) => +(top + ((high - price) / (high - low)) * (height - top - bottom)).toFixed(2);
     const svg = shape("svg", {
       viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img",
@@ -418,7 +436,9 @@
       svg.append(shape("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "grid" }));
       svg.append(shape("text", { x: left - 6, y: y(value) + 4, class: "tick end" }, value.toFixed(digits)));
     }
-    for (let minute = (60 - (newYork % 60)) % 60; minute <= length; minute += 60) {
+    const every = to - from > 180 ? 60 : to - from > 60 ? 30 : 10;
+    const first = from + ((every - ((newYork + from) % every)) % every);
+    for (let minute = first; minute <= to; minute += every) {
       svg.append(shape("text", { x: x(minute), y: height - 22, class: "tick mid" }, clock(newYork + minute)));
     }
     svg.append(shape("text", { x: (left + width) / 2, y: height - 4, class: "title mid" }, "time, New York"));
@@ -426,7 +446,7 @@
     const end = x(trades.exit[row] + 1);
     svg.append(shape("rect", { x: begin, width: Math.max(1, end - begin), y: top, height: height - top - bottom, class: "held" }));
     svg.append(shape("line", { x1: x(trades.signal[row]), x2: x(trades.signal[row]), y1: top, y2: height - bottom, class: "signal" }));
-    const half = Math.max(1, ((width - left - right) / (length / data.minutes)) * 0.32);
+    const half = Math.max(1, ((width - left - right) / ((to - from) / data.minutes)) * 0.32);
     let ups = "";
     let downs = "";
     for (const bar of list) {
@@ -443,7 +463,9 @@
       svg.append(shape("path", { d: line, class: "vwap" }));
     }
     for (const [name, price] of [["stop", prices[0]], ["target", prices[1]]]) {
-      if (price > low && price < high) svg.append(shape("line", { x1: begin, x2: end, y1: y(price), y2: y(price), class: name }));
+      if (price <= low || price >= high) continue;
+      svg.append(shape("line", { x1: begin, x2: width - right, y1: y(price), y2: y(price), class: name }));
+      svg.append(shape("text", { x: width - right + 4, y: y(price) + 4, class: "tick" }, name));
     }
     const [a, b] = [y(prices[2]), y(prices[3])];
     svg.append(shape("circle", { cx: begin, cy: a, r: 5, class: "entry-mark" }));

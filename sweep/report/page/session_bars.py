@@ -71,7 +71,9 @@ def _kept(pieces: Sequence[pa.Table]) -> list[pa.Table]:
         for piece in pieces
         for one in sorted(set(piece["set_id"].to_pylist()))
     ]
-    share = max(2 * _EXTREMES, MOST_TRADES // max(len(sets), 1))
+    if sum(len(one) for one in sets) <= MOST_TRADES:
+        return [one for one in sets if len(one)]
+    share = max(2 * _EXTREMES, MOST_TRADES // len(sets))
     kept = []
     for one in sets:
         if len(one) > share:
