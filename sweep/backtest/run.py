@@ -78,7 +78,8 @@ def run_backtest(spec: BacktestSpec, on_progress: OnProgress | None = None) -> B
         if only.reason.startswith("asset_class"):
             raise ValueError(
                 f"{only.detector} cannot run on any of the symbols: {only.reason}; choose other "
-                f"symbols or name their class: asset_class_override=ETF"
+                f"symbols or run it on theirs: "
+                f"asset_class_override={detectors[0].asset_classes[0]}"
             )
     singles = {name: single for name, (_, single) in outcomes.items() if single is not None}
     folder = _new_folder(spec.storage_root)

@@ -57,7 +57,8 @@ class RunSpec:
     parameters
         detector -> parameter -> configured value, exits included; absent ones are defaults.
     asset_class_override
-        Asset class that every detector accepts, None = only its own.
+        Lifts the refusal of foreign symbols where it names their class, or one that the detector
+        runs on (INDEX: index detectors on SPY); None = a detector takes its own classes only.
     config
         Resolved configuration without secrets, kept with the results as it is.
     """
@@ -84,8 +85,13 @@ class RunSpec:
         """Divide the loaded symbols, keyed by name and bar minutes, for one detector."""
         length = self.minutes_of(detector)
         there = [data for (_, minutes), data in loaded.items() if minutes == length]
-        accepted = {*detector.asset_classes, self.asset_class_override}
-        own = tuple(d for d in there if d.asset_class in accepted and not lookup(d.symbol).context)
+        override, classes = self.asset_class_override, detector.asset_classes
+        own = tuple(
+            data
+            for data in there
+            if (data.asset_class in (*classes, override) or override in classes)
+            and not lookup(data.symbol).context
+        )
         names = {data.symbol for data in own}
         foreign = tuple(data for data in there if data.symbol not in names)
         return Shares(own, foreign, "" if own else _foreign_class(detector, there))

@@ -292,8 +292,9 @@ def _with_folds(
     if all(plan.reason for plan in plans):
         reasons = "; ".join(f"{plan.detector.name}: {plan.reason}" for plan in plans)
         raise ValueError(
-            f"nothing can be judged: {reasons}; choose other symbols or more days, or name the "
-            f"class of the symbols: asset_class_override=ETF.{_taken(outside, held, outside)}"
+            f"nothing can be judged: {reasons}; choose other symbols or more days, or run on "
+            f"these: asset_class_override={plans[0].detector.asset_classes[0]}."
+            f"{_taken(outside, held, outside)}"
         )
     folds: dict[int, Folds] = {}
     faults: dict[int, str] = {}

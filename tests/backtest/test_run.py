@@ -95,12 +95,18 @@ def test_a_second_run_overwrites_nothing(spec, report):
     assert again.results[0].metrics == pytest.approx(report.results[0].metrics, nan_ok=True)
 
 
-def test_an_override_names_the_class(spec):
-    both = run_backtest(dataclasses.replace(spec, asset_class_override="ETF"))
-    assert {one.detector: one.status for one in both.results}["opening_drive_bullish"] in {
-        "traded",
-        "no_signal",
-    }
+@pytest.mark.parametrize("named", ["ETF", "INDEX"])
+def test_an_override_names_the_class_of_the_symbols_or_of_the_detector(spec, named):
+    both = run_backtest(dataclasses.replace(spec, asset_class_override=named))
+    status = {one.detector: one.status for one in both.results}
+    assert status["opening_drive_bullish"] in {"traded", "no_signal"}
+    assert status["breakout_bullish"] == "traded"
+
+
+def test_an_override_of_a_third_class_lifts_nothing(spec):
+    both = run_backtest(dataclasses.replace(spec, asset_class_override="STOCK"))
+    status = {one.detector: one.status for one in both.results}
+    assert status["opening_drive_bullish"] == "not_evaluable"
 
 
 def test_a_symbol_of_another_class_is_named_and_counted(spec):
