@@ -7,65 +7,17 @@ row; an error is a row too. `max_errored_blocks` drops tasks whose worker died: 
 back is told by its place.
 """
 
-import contextlib
-import importlib
 import logging
-import os
 import pickle
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from sweep.cluster import ray_module
 from sweep.ingest.pool import Outcome, Result, Task, attempt
-
-#: What `ray job submit` and `ray start` leave in the environment of those who belong to a cluster.
-_MARKS = ("RAY_ADDRESS", "RAY_JOB_ID", "RAY_JOB_SUBMISSION_ID")
 
 #: Times a task is tried again whose worker died.
 _RETRIES = 2
-
-
-def cluster_named(address: str | None) -> bool:
-    """Tell whether a cluster was named, or this is a job of one."""
-    return address is not None or any(os.environ.get(name) for name in _MARKS)
-
-
-@contextlib.contextmanager
-def ray_session(address: str | None, workers: int, *, insecure: bool) -> Iterator[None]:
-    """Join the cluster named, else start a private Ray; one that is there already is used.
-
-    Parameters
-    ----------
-    address
-        `auto` or host:port, None for the one of the environment.
-    workers
-        Processors of a private Ray.
-    insecure
-        True: accept a cluster without token authentication.
-
-    Raises
-    ------
-    ValueError
-        If the cluster's ports are open to everybody.
-    """
-    ray = importlib.import_module("ray")
-    if ray.is_initialized():
-        yield
-        return
-    quiet = {"log_to_driver": False, "logging_level": "WARNING"}
-    if not cluster_named(address):
-        ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
-    elif os.environ.get("RAY_AUTH_MODE") == "token" or insecure:
-        ray.init(address=address or os.environ.get("RAY_ADDRESS", "auto"), **quiet)
-    else:
-        raise ValueError(
-            "this Ray has no token authentication, and its ports run code for anybody; start it "
-            "with RAY_AUTH_MODE=token, or set ray.insecure=true on an isolated network"
-        )
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def run_on_ray(
@@ -129,7 +81,7 @@ def _module() -> Any:  # noqa: ANN401
     with warnings.catch_warnings():
         # The first context warns of settings that Ray itself fills in.
         warnings.simplefilter("ignore", DeprecationWarning)
-        data = importlib.import_module("ray.data")
+        data = ray_module("ray.data")
         data.DataContext.get_current()
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     return data

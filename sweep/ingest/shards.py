@@ -9,11 +9,12 @@ import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from sweep.cluster import cluster_named, ray_session
 from sweep.ingest.downloads import Downloads
 from sweep.ingest.merge import MonthPlan, merge_month
 from sweep.ingest.plan import Plan
 from sweep.ingest.pool import Outcome, Result, Task, run_tasks
-from sweep.ingest.ray_data import cluster_named, ray_session, run_on_ray
+from sweep.ingest.ray_data import run_on_ray
 from sweep.ingest.s3_files import S3FlatFiles
 from sweep.ingest.sources import DaySource, SourceFile, apart_from
 from sweep.ingest.spec import BackfillSpec, Failure, Progress
@@ -87,8 +88,7 @@ def runner(spec: BackfillSpec, tasks: Sequence[StageTask]) -> Iterator[Runner]:
     if not by_ray:
         yield Runner(spec.workers, by_ray=False)
         return
-    workers = spec.workers or os.cpu_count() or 1
-    with ray_session(spec.ray_address, workers, insecure=spec.ray_insecure):
+    with ray_session(spec.ray_address, spec.workers, insecure=spec.ray_insecure):
         yield Runner(spec.workers, by_ray=True)
 
 

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sweep.search.tuner import Tally, ray_module
+from sweep.cluster import ray_module
+from sweep.search.tuner import Tally
 
 _log = logging.getLogger(__name__)
 

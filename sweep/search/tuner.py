@@ -6,7 +6,6 @@ the rest.
 
 import contextlib
 import dataclasses
-import importlib
 import logging
 import math
 import os
@@ -15,12 +14,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from sweep.cluster import ray_module, ray_session
 from sweep.search.blocks import Block, BlockQueue
 from sweep.search.spec import ExecutionSettings
 
 _RETRIES = 2  # of a block whose worker died
 _LEAST_JUDGED = 20  # sets before a failure rate means anything
-_JOB_MARKS = ("RAY_ADDRESS", "RAY_JOB_ID", "RAY_JOB_SUBMISSION_ID")
 
 
 @dataclasses.dataclass
@@ -64,15 +63,6 @@ class TuneOutcome:
     status: Literal["done", "failed", "interrupted"]
     reason: str
     tally: Tally
-
-
-def ray_module(name: str = "ray") -> Any:  # noqa: ANN401
-    """Return Ray or a part of it, imported when first needed.
-
-    The import takes a second that `--help` must not wait for. Its own annotations are incomplete,
-    so the module is untyped here.
-    """
-    return importlib.import_module(name)
 
 
 class Watch:
@@ -125,36 +115,16 @@ class Watch:
 
 @contextlib.contextmanager
 def connected(execution: ExecutionSettings) -> Iterator[int]:
-    """Connect to Ray and yield how many trials may run at a time.
-
-    A private instance on this machine; the cluster named by `ray.address`; the cluster whose job
-    this is; or the instance that this process has already. Only an instance started here is shut
-    down.
+    """Have Ray while this lasts, and yield how many trials may run at a time.
 
     Raises
     ------
     ValueError
         If a cluster does not ask for a token and `ray.insecure` is not set.
     """
-    ray = ray_module()
-
-    mine, grows = not ray.is_initialized(), False
-    if mine:
-        quiet = {"log_to_driver": False, "logging_level": "WARNING"}
-        in_job = any(os.environ.get(name) for name in _JOB_MARKS)
-        if execution.address is None and not in_job:
-            processors = execution.workers or os.cpu_count() or 1
-            ray.init(address="local", num_cpus=processors, include_dashboard=False, **quiet)
-        else:
-            _require_token(execution)
-            grows = True
-            ray.init(address=execution.address or os.environ.get("RAY_ADDRESS", "auto"), **quiet)
-    try:
-        processors = int(ray.cluster_resources().get("CPU", 0))
+    with ray_session(execution.address, execution.workers, insecure=execution.insecure) as grows:
+        processors = int(ray_module().cluster_resources().get("CPU", 0))
         yield _workers(execution.workers, processors, grows=grows)
-    finally:
-        if mine:
-            ray.shutdown()
 
 
 def _workers(wanted: int | None, processors: int, *, grows: bool) -> int:
@@ -171,14 +141,6 @@ def _workers(wanted: int | None, processors: int, *, grows: bool) -> int:
             "how many trials may run at a time: ray.workers=256"
         )
     return wanted or processors
-
-
-def _require_token(execution: ExecutionSettings) -> None:
-    if os.environ.get("RAY_AUTH_MODE") != "token" and not execution.insecure:
-        raise ValueError(
-            "a cluster without token authentication runs anybody's code; start it and the sweep "
-            "with RAY_AUTH_MODE=token, or set ray.insecure=true on an isolated network"
-        )
 
 
 def remote_call(function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401

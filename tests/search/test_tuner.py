@@ -1,5 +1,7 @@
+import ast
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +42,18 @@ def test_every_block_is_reported_once(ray_local):
     outcome = run_blocks(queue(23), reporting(), {}, workers=2, watch=watch)
     assert (outcome.status, outcome.tally.sets, outcome.tally.failed) == ("done", 23, 0)
     assert len(heard) == 5
+
+
+def test_the_benchmark_of_the_head_reports_what_trials_report():
+    tree = ast.parse((Path(__file__).parents[2] / "benchmarks" / "head.py").read_text())
+    (report,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "REPORT"
+    ]
+    watch = Watch(0.1, silent)
+    watch.reported("d", report)
+    assert (watch.tally.sets, watch.tally.settled) == (1, 1)
 
 
 def test_too_many_failures_stop_it_and_few_do_not(ray_local):
@@ -102,27 +116,6 @@ def test_an_instance_of_the_process_is_used_and_left_alone(ray_local):
     with connected(ExecutionSettings(workers=64)) as workers:
         assert workers == 2
     assert ray_local.is_initialized()
-
-
-def test_a_cluster_without_a_token_is_refused(monkeypatch):
-    class Absent:
-        @staticmethod
-        def is_initialized():
-            return False
-
-        @staticmethod
-        def init(**_):
-            raise AssertionError("joined a cluster that anybody can use")
-
-    monkeypatch.setattr(tuner, "ray_module", lambda name="ray": Absent)
-    with (
-        pytest.raises(ValueError, match=r"RAY_AUTH_MODE=token, or set ray\.insecure=true"),
-        connected(ExecutionSettings(address="auto")),
-    ):
-        pass
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    with pytest.raises(ValueError, match="without token"), connected(ExecutionSettings()):
-        pass
 
 
 def test_tune_hands_no_s3_keys_to_the_logs_of_ray():

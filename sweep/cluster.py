@@ -1,0 +1,66 @@
+"""Join the Ray cluster that a command names or is a job of, else start a private Ray."""
+
+import contextlib
+import importlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+#: What `ray job submit` and `ray start` leave in the environment of those who belong to a cluster.
+_MARKS = ("RAY_ADDRESS", "RAY_JOB_ID", "RAY_JOB_SUBMISSION_ID")
+
+
+def ray_module(name: str = "ray") -> Any:  # noqa: ANN401
+    """Return Ray or a part of it, imported when first needed.
+
+    The import takes a second that `--help` must not wait for. Its own annotations are incomplete,
+    so the module is untyped here.
+    """
+    return importlib.import_module(name)
+
+
+def cluster_named(address: str | None) -> bool:
+    """Tell whether a cluster was named, or this is a job of one."""
+    return address is not None or any(os.environ.get(name) for name in _MARKS)
+
+
+@contextlib.contextmanager
+def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> Iterator[bool]:
+    """Have Ray while this lasts; yield True where it is a cluster, which may grow with the work.
+
+    A Ray that this process has already is used and left alone; one started here is shut down.
+
+    Parameters
+    ----------
+    address
+        `auto` or host:port, None for the one of the environment.
+    workers
+        Processors of a private Ray, None for all.
+    insecure
+        True: accept a cluster without token authentication.
+
+    Raises
+    ------
+    ValueError
+        If the cluster's ports are open to everybody.
+    """
+    ray = ray_module()
+    if ray.is_initialized():
+        yield False
+        return
+    named = cluster_named(address)
+    quiet = {"log_to_driver": False, "logging_level": "WARNING"}
+    if not named:
+        processors = workers or os.cpu_count() or 1
+        ray.init(address="local", num_cpus=processors, include_dashboard=False, **quiet)
+    elif os.environ.get("RAY_AUTH_MODE") == "token" or insecure:
+        ray.init(address=address or os.environ.get("RAY_ADDRESS", "auto"), **quiet)
+    else:
+        raise ValueError(
+            "a cluster without token authentication runs anybody's code; start it and this "
+            "command with RAY_AUTH_MODE=token, or set ray.insecure=true on an isolated network"
+        )
+    try:
+        yield named
+    finally:
+        ray.shutdown()
