@@ -5,8 +5,9 @@ replaced whole, so that a reader, and a run that was killed, sees the old state 
 """
 
 import dataclasses
+import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -22,6 +23,43 @@ _HEAD = (
     "# Written by jobs.promote: what parameters=promoted reads. The history is never shortened.\n"
 )
 _KEYS = {"detector", "revision", "parameters", "promotion_id", "forced_ever", "history"}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return isinstance(value, str) and dt.datetime.fromisoformat(value) is not None
+    except ValueError:
+        return False
+
+
+def _are_values(value: object) -> bool:
+    return value is None or (
+        isinstance(value, dict)
+        and all(isinstance(name, str) for name in value)
+        and all(isinstance(one, int | float) for one in value.values())
+    )
+
+
+_EVENT: Mapping[str, Callable[[object], bool]] = {
+    "action": lambda value: value in ("promote", "undo"),
+    "promotion_id": _is_text,
+    "at": _is_moment,
+    "sweep_id": _is_text,
+    "set_id": _is_text,
+    "forced": lambda value: isinstance(value, bool),
+    "reason": _is_text_or_none,
+    "old": _are_values,
+    "new": _are_values,
+    "replaces": _is_text_or_none,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,12 +160,10 @@ def read_record(storage_root: Place, detector: str) -> Record:
     """
     path = path_of(storage_root, detector)
     try:
-        text = path.read_text(encoding="utf-8")
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Record(detector, get(detector).revision)
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # no date, no UTF-8, too deep
         raise ValueError(f"{path} is no YAML ({error}); restore it from a copy") from error
     if not isinstance(content, dict) or set(content) != _KEYS:
         raise ValueError(
@@ -136,13 +172,30 @@ def read_record(storage_root: Place, detector: str) -> Record:
     if content["detector"] != detector:
         raise ValueError(f"{path} is about {content['detector']!r}; it must be about {detector}")
     values = content["parameters"]
+    faults = _history_faults(content["history"])
+    if type(content["revision"]) is not int:
+        faults.append("revision must be a whole number")
     if values is not None:
-        faults = value_faults(get(detector), values)
-        if faults:
-            raise ValueError(f"{path}: {'; '.join(faults)}; correct it or restore it from a copy")
+        faults += value_faults(get(detector), values)
+    if faults:
+        raise ValueError(f"{path}: {'; '.join(faults)}; correct it or restore it from a copy")
+    if values is not None:
         values = {name: float(value) for name, value in values.items()}
     history = tuple(content["history"])
     return Record(detector, content["revision"], values, content["promotion_id"], history)
+
+
+def _history_faults(history: object) -> list[str]:
+    """Name the first event that is none."""
+    if not isinstance(history, list):
+        return [f"history must be a list, got {type(history).__name__}"]
+    for number, event in enumerate(history, 1):
+        if not isinstance(event, dict) or not set(event) >= set(_EVENT):
+            return [f"event {number} of history must have {', '.join(_EVENT)}"]
+        for name, allowed in _EVENT.items():
+            if not allowed(event[name]):
+                return [f"event {number} of history: {name} has no legal value"]
+    return []
 
 
 def value_faults(detector: Detector, values: object) -> list[str]:
@@ -151,8 +204,12 @@ def value_faults(detector: Detector, values: object) -> list[str]:
         return [f"parameters must be a mapping, got {type(values).__name__}"]
     every = every_parameter(detector)
     known = {p.name for p in every}
-    unknown = [f"{detector.name} has no parameter {name}" for name in sorted(set(values) - known)]
-    return unknown + faults_of(every, values)
+    unknown = [f"{detector.name} has no parameter {name}" for name in set(values) - known]
+    unknown.sort()
+    try:
+        return unknown + faults_of(every, values)
+    except OverflowError:
+        return [*unknown, "a parameter is beyond all ranges"]
 
 
 def write_record(storage_root: Place, record: Record) -> Place:

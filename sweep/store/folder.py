@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sweep.store.atomic import remove_leftovers, replacing
@@ -11,6 +12,8 @@ from sweep.store.place import Place, place
 
 #: A staged day of every US stock has 2.5 million minutes; a hostile file claims any number.
 _MOST_ROWS = 20_000_000
+_MOST_BYTES = 4 * 1024**3
+_LONGEST_TEXT = 4_096
 
 
 class Folder:
@@ -58,15 +61,14 @@ class Folder:
         path = self.join(*parts)
         wanted = list(columns) if columns is not None else schema.names
         source = path if isinstance(path, Path) else pa.BufferReader(path.read_bytes())
+        texts = [field.name for field in schema if pa.types.is_string(field.type)]
         try:
-            with pq.ParquetFile(source) as file:
-                if file.metadata.num_rows > _MOST_ROWS:
-                    raise ValueError(
-                        f"{path} has {file.metadata.num_rows:,} rows, a file of this store "
-                        f"{_MOST_ROWS:,} at most; delete it and run the backfill again"
-                    )
-                table = file.read(columns=wanted, use_threads=False)
-            return table.select(wanted).cast(pa.schema([schema.field(name) for name in wanted]))
+            # As a dictionary a text of a thousand rows is held once, however long it is.
+            with pq.ParquetFile(source, read_dictionary=texts) as file:
+                _bound(path, file.metadata)
+                table = file.read(columns=wanted, use_threads=False).select(wanted)
+            _bound_texts(path, table)
+            return table.cast(pa.schema([schema.field(name) for name in wanted]))
         except (pa.ArrowException, KeyError, OSError, UnicodeDecodeError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # of the disk, not of what stands in the file
@@ -95,3 +97,32 @@ class Folder:
     def remove_leftovers(self, *parts: str) -> None:
         """Remove temporary files that a killed writer of this file left (under its lease only)."""
         remove_leftovers(self.join(*parts))
+
+
+def _bound(path: Place, metadata: pq.FileMetaData) -> None:
+    """Refuse a file that says of itself that it is too large, before it is read."""
+    groups = range(metadata.num_row_groups)
+    size = sum(metadata.row_group(group).total_byte_size for group in groups)
+    for count, most, what in (
+        (metadata.num_rows, _MOST_ROWS, "rows"),
+        (size, _MOST_BYTES, "bytes of values"),
+    ):
+        if count > most:
+            raise ValueError(
+                f"{path} has {count:,} {what}, a file of this store {most:,} at most; "
+                "delete it and run the backfill again"
+            )
+
+
+def _bound_texts(path: Place, table: pa.Table) -> None:
+    """Refuse texts that are long, before every row gets its own copy."""
+    for name in table.column_names:
+        for chunk in table[name].chunks:
+            if not pa.types.is_dictionary(chunk.type):
+                continue
+            longest = pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0
+            if longest > _LONGEST_TEXT:
+                raise ValueError(
+                    f"{path}: {name} has a text of {longest:,} bytes, a file of this store "
+                    f"{_LONGEST_TEXT:,} at most; delete it and run the backfill again"
+                )

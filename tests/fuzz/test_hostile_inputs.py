@@ -10,11 +10,14 @@ import io
 import json
 import math
 import os
+import resource
 
 import httpx
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +30,8 @@ from sweep.ingest.rest_rows import RestMinutes
 from sweep.market.calendar import midnight_ns
 from sweep.market.schema import BARS
 from sweep.market.symbols import file_name, lookup
+from sweep.promotion.mirror import _promotion_row
+from sweep.promotion.records import _KEYS, path_of, read_record
 from sweep.search.spaces import read_spaces
 from sweep.store.folder import Folder
 from sweep.store.retry import Retry
@@ -213,3 +218,95 @@ def test_a_small_file_of_very_many_rows_is_refused_before_it_is_read(tmp_path):
     assert (tmp_path / "bomb.parquet").stat().st_size < 100_000
     with pytest.raises(ValueError, match="has 30,000,000 rows, a file of this store 20,000,000"):
         Folder(tmp_path).read("bomb.parquet", schema=many.schema)
+
+
+def test_a_long_text_of_very_many_rows_is_refused_before_every_row_has_it(tmp_path):
+    rows = pa.array(np.zeros(1_000_000, np.int32))
+    text = pa.DictionaryArray.from_arrays(rows, pa.array(["x" * 1_000_000]))
+    pq.write_table(pa.table({"source": text}), tmp_path / "bomb.parquet", compression="zstd")
+    assert (tmp_path / "bomb.parquet").stat().st_size < 100_000
+    schema = pa.schema([("source", pa.string())])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match="source has a text of 1,000,000 bytes"):
+        Folder(tmp_path).read("bomb.parquet", schema=schema)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB
+
+
+DETECTOR = "breakout_bullish"
+key = st.sampled_from([*_KEYS, "volume_surge_min", "min_score", "forced", "action", "none such"])
+in_yaml = st.recursive(
+    st.one_of(
+        scalar, st.sampled_from([DETECTOR, "promote", "u0123456789ab", dt.date(2024, 1, 5)])
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(key | st.integers(0, 3), inner, max_size=8)
+    ),
+    max_leaves=12,
+)
+NEW = {
+    "action": "promote",
+    "promotion_id": "u000000000000",
+    "at": "2024-01-05T10:00:00+00:00",
+    "sweep_id": "s0123456789ab",
+    "set_id": "a",
+    "forced": False,
+    "reason": None,
+    "old": None,
+    "new": {"volume_surge_min": 2.0},
+    "replaces": None,
+}
+GOOD = {
+    "detector": DETECTOR,
+    "revision": 1,
+    "parameters": {"volume_surge_min": 2.0},
+    "promotion_id": NEW["promotion_id"],
+    "forced_ever": False,
+    "history": [NEW],
+}
+
+
+def altered(good, odd):
+    """Return the good mapping with some values replaced, or a key too many."""
+    keys = st.sampled_from([*good, "none such"])
+    return st.dictionaries(keys, odd, max_size=2).map(lambda changes: good | changes)
+
+
+promotion = st.one_of(
+    altered(GOOD, in_yaml).map(yaml.safe_dump),
+    altered(NEW, in_yaml).map(lambda event: yaml.safe_dump(GOOD | {"history": [event, NEW]})),
+    st.dictionaries(key, st.floats(0, 100) | in_yaml, max_size=3).map(
+        lambda values: yaml.safe_dump(GOOD | {"parameters": values})
+    ),
+    in_yaml.map(yaml.safe_dump),
+    st.text(max_size=40),
+    st.sampled_from(
+        [
+            "!!python/object/apply:os.system ['touch /tmp/owned']",
+            "parameters: !!python/name:os.system",
+            "[" * 5_000,
+            "a: &a [1]\nb: &b [*a, *a]\nc: [*b, *b]",
+            "&a [*a]",
+            "? {a: b}\n: 1",
+            "9" * 5_000,
+            "1:" * 200,
+        ]
+    ),
+).map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=40)
+
+
+@FUZZ
+@given(promotion)
+def test_a_promotion_file_is_read_or_refused(tmp_path, content):
+    file = path_of(tmp_path, DETECTOR)
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    try:
+        record = read_record(tmp_path, DETECTOR)
+    except ValueError as error:
+        assert str(file) in str(error)  # noqa: PT017 - most inputs are refused
+        return
+    assert all(math.isfinite(value) for value in (record.parameters or {}).values())
+    assert isinstance(record.forced_ever, bool)
+    if record.current is not None:
+        assert record.undone("2024-01-06").history[:-1] == record.history
+    assert all(_promotion_row(record, event)["promoted_at"] for event in record.history)
