@@ -1,11 +1,15 @@
 """What trades would have earned had they begun at random bars: the engine draws, evidence counts.
 
-Every trade of a set is given a bar drawn from all evaluable bars in the detector's window, of the
-same symbol, side and half-hour of the session, and ends by the same exits under the same fills and
-costs. So the number of trades, the time of day and the exits are what they were, and the
-signal alone is left out. Random trades may overlap, as the real ones of one symbol do not.
+A draw gives all trades of a session another session: each of them begins at a bar drawn from the
+evaluable bars in the detector's window, of the same symbol, side and half-hour, and ends by the
+same exits under the same fills and costs. So the number of trades a session, what is traded
+together, the time of day and the exits are what they were, and the signal alone is left out: which
+session, and which bar of the half-hour. Whole sessions move because trades of one session succeed
+and fail together; drawn one by one they would spread less than luck does. Random trades may
+overlap, as the real ones of one symbol do not.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,7 +21,7 @@ from detectors.evaluate import evaluate
 from sweep.engine.block import SymbolTrades
 from sweep.engine.candidates import bounds_of
 from sweep.engine.jit import kernel
-from sweep.engine.placement import DECISION, SIDE, Placed, place
+from sweep.engine.placement import AXIS, DECISION, SIDE, Placed, place
 from sweep.engine.set_by_set import follow
 from sweep.engine.sets import ParameterSets
 from sweep.engine.settings import Terms
@@ -45,6 +49,7 @@ def random_entries(
     recorded: Sequence[SymbolTrades],
     *,
     axis: NDArray[np.int32],
+    sessions: Int | None = None,
     n_draws: int = 1_000,
     seed: int = 0,
 ) -> Float:
@@ -58,6 +63,8 @@ def random_entries(
         Trades of the set, in the order of `market` (`evaluate_single`).
     axis
         int32 [sessions], column of the session axis, -1 outside it.
+    sessions
+        Columns of the axis: trades of no other count, and no bar of another is drawn. None: all.
     n_draws
         Draws, at least 1.
     seed
@@ -70,21 +77,76 @@ def random_entries(
     """
     if n_draws < 1:
         raise ValueError(f"n_draws must be at least 1, got {n_draws}")
-    rng = np.random.default_rng(seed)
-    sets = ParameterSets.of(detector, values, 1)
-    total, count = np.zeros(n_draws), 0
+    width = int(axis.max(initial=-1)) + 1
+    among = np.arange(width) if sessions is None else sessions
+    cells: list[_Cell] = []
     for data, trades in zip(market, recorded, strict=True):
-        candidates = trades.columns["candidate"].astype(np.int64)
-        sides = trades.table.prices[candidates, SIDE]
-        half_hours = trades.table.places[candidates, DECISION].astype(np.int64) // HALF_HOUR
-        for side in np.unique(sides).tolist():
-            pool, pool_hours = _pool(detector, data, sets, trades, axis, int(side))
-            hours, numbers = np.unique(half_hours[sides == side], return_counts=True)
-            for hour, number in zip(hours, numbers, strict=True):
-                bars = pool[pool_hours == hour]
-                total += bars[rng.integers(0, len(bars), (n_draws, number))].sum(axis=1)
-                count += int(number)
-    return total / count if count else np.empty(0)
+        cells += _cells(detector, data, values, trades, axis, width)
+    if not cells:
+        return np.empty(0)
+    # Sessions with the same trades in the same cells share their donors: those with such bars.
+    patterns, count = np.unique(
+        np.stack([cell.trades[among] for cell in cells]), axis=1, return_counts=True
+    )
+    rng = np.random.default_rng(seed)
+    total = np.zeros(n_draws)
+    for pattern, repeats in zip(patterns.T, count.tolist(), strict=True):
+        used = [(cell, number) for cell, number in zip(cells, pattern, strict=True) if number]
+        if not used:
+            continue
+        held = np.stack([cell.bars[among] for cell, _ in used])
+        donors = rng.choice(among[(held > 0).all(axis=0)], (n_draws, repeats))
+        for cell, number in used:
+            total += cell.draw(donors, int(number), rng)
+    n_trades = int((patterns.sum(axis=0) * count).sum())
+    return total / n_trades if n_trades else np.empty(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cell:
+    """A symbol, side and half-hour that the set traded in.
+
+    `trades`, `bars` and `start` int64 [columns of the axis]: trades of the set, bars that could
+    have been entered, and where these begin in `net`, float64 [bars], net R by session.
+    """
+
+    trades: Int
+    bars: Int
+    start: Int
+    net: Float
+
+    def draw(self, donors: Int, number: int, rng: np.random.Generator) -> Float:
+        """Return the sum of so many random trades in each donor session, float64 [draws]."""
+        place = rng.random((*donors.shape, number)) * self.bars[donors][..., np.newaxis]
+        rows = self.start[donors][..., np.newaxis] + place.astype(np.int64)
+        found: Float = self.net[rows].sum(axis=(1, 2))
+        return found
+
+
+def _cells(
+    detector: Detector,
+    data: SymbolData,
+    values: Mapping[str, float],
+    trades: SymbolTrades,
+    axis: NDArray[np.int32],
+    width: int,
+) -> list[_Cell]:
+    """Return the cells of one symbol that the set traded in."""
+    candidates = trades.columns["candidate"].astype(np.int64)
+    places = trades.table.places[candidates]
+    sides = trades.table.prices[candidates, SIDE]
+    hours = places[:, DECISION].astype(np.int64) // HALF_HOUR
+    sets, found = ParameterSets.of(detector, values, 1), []
+    for side in np.unique(sides).tolist():
+        net, columns, pool_hours = _pool(detector, data, sets, trades, axis, int(side))
+        for hour in np.unique(hours[sides == side]).tolist():
+            mine = (sides == side) & (hours == hour)
+            rows = np.flatnonzero(pool_hours == hour)
+            rows = rows[np.argsort(columns[rows], kind="stable")]
+            bars = np.bincount(columns[rows], minlength=width)
+            number = np.bincount(places[mine, AXIS], minlength=width)
+            found.append(_Cell(number, bars, np.cumsum(bars) - bars, net[rows]))
+    return found
 
 
 def _pool(
@@ -94,8 +156,8 @@ def _pool(
     trades: SymbolTrades,
     axis: NDArray[np.int32],
     side: int,
-) -> tuple[Float, Int]:
-    """Return net R and half-hour of every bar that could have been entered, of one side."""
+) -> tuple[Float, Int, Int]:
+    """Return net R, column of the axis and half-hour of every bar that could be entered."""
     bars, table = data.features.bars, trades.table
     evaluable = evaluate(detector, data.features, sets.row(0)).evaluable
     rows = np.flatnonzero(evaluable & (axis[bars.session] >= 0))
@@ -107,7 +169,8 @@ def _pool(
     in_parts = table.terms.participation > 0 or table.terms.impact > 0
     net = _each_net(placed, _exits_of(sets), table.terms, True if in_parts else None)
     known = ~np.isnan(net)
-    return net[known], places[known, DECISION].astype(np.int64) // HALF_HOUR
+    columns, minutes = places[known, AXIS], places[known, DECISION]
+    return net[known], columns.astype(np.int64), minutes.astype(np.int64) // HALF_HOUR
 
 
 def _exits_of(sets: ParameterSets) -> Exits:

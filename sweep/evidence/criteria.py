@@ -6,6 +6,8 @@ A value that could not be computed (None or NaN) never speaks for a detector.
 import dataclasses
 import math
 
+from sweep.evidence.sharpe import MIN_ACTIVE_DAYS
+
 
 @dataclasses.dataclass(frozen=True)
 class Thresholds:
@@ -134,14 +136,16 @@ def data_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, ..
             findings.trades,
             f">= {limits.trades_min}",
             findings.trades >= limits.trades_min,
-            f"{findings.trades} trades, {limits.trades_min} are needed to tell skill from luck.",
+            f"{findings.trades} trades; at least {limits.trades_min} are needed to tell skill "
+            "from luck.",
         ),
         Criterion(
             "active_days",
             findings.active_days,
             f">= {limits.active_days_min}",
             findings.active_days >= limits.active_days_min,
-            f"It traded on {findings.active_days} days, {limits.active_days_min} are needed.",
+            f"It traded on {findings.active_days} days; at least {limits.active_days_min} are "
+            "needed.",
         ),
     )
 
@@ -155,24 +159,22 @@ def edge_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, ..
     shown = "SPA p {}, DSR {}".format(
         *("unknown" if value is None else f"{value:.3f}" for value in (spa_p, dsr))
     )
+    if dsr is None and findings.active_days < MIN_ACTIVE_DAYS:
+        shown += f" below {MIN_ACTIVE_DAYS} days with trades"
+    asked = f"SPA p < {limits.spa_p_max:g} or DSR > {limits.dsr_min:g}"
     return (
         Criterion(
-            "out_of_sample",
-            lower,
-            "> 0",
-            lower is not None and lower > 0,
-            "There is too little out of sample to bound the daily result."
-            if lower is None
-            else f"Out of sample it earns at least {lower:+.3f} R a day with 95 % confidence.",
+            "out_of_sample", lower, "> 0", lower is not None and lower > 0, _daily_sentence(lower)
         ),
         Criterion(
             "beats_luck",
             shown,
-            f"SPA p < {limits.spa_p_max:g} or DSR > {limits.dsr_min:g}",
+            asked,
             by_spa or by_dsr,
-            "Its result is better than the best of so many tries would be by luck."
+            f"Its result is better than the best of so many tries would be by luck: {shown}."
             if by_spa or by_dsr
-            else "The best of so many tries could look as good by luck.",
+            else f"The best of so many tries could look as good by luck: {shown}; {asked} is "
+            "asked.",
         ),
     )
 
@@ -195,14 +197,14 @@ def choice_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, 
             "The probability of overfitting could not be computed."
             if pbo is None
             else f"The best set in one half of the days is below the median in the other in "
-            f"{pbo:.0%} of the splits (noise: about 50 %).",
+            f"{pbo:.0%} of the splits (noise: about 50%; asked: below {limits.pbo_max:.0%}).",
         ),
         Criterion(
             "plateau",
             ratio,
             f"< {limits.peak_ratio_max:g}",
             ratio is not None and ratio < limits.peak_ratio_max,
-            _plateau_sentence(ratio),
+            _plateau_sentence(ratio, limits.peak_ratio_max),
         ),
         Criterion(
             "range_edge",
@@ -228,9 +230,25 @@ def choice_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, 
     )
 
 
-def _plateau_sentence(ratio: float | None) -> str:
+def _daily_sentence(lower: float | None) -> str:
+    if lower is None:
+        return "There is too little out of sample to bound the daily result."
+    if lower > 0:
+        return (
+            f"Out of sample it earns {lower:+.3f} R a day or more, 95 % sure: above 0, as asked."
+        )
+    return (
+        f"Out of sample it is 95 % sure only that it earns no less than {lower:+.3f} R a day; "
+        "that must be above 0."
+    )
+
+
+def _plateau_sentence(ratio: float | None, limit: float) -> str:
     if ratio is None:
         return "Neither the chosen set nor its neighbours earn."
     if math.isinf(ratio):
-        return "The chosen set earns, its neighbours do not."
-    return f"The chosen set shows {ratio:.2f} times what its neighbours do."
+        return "The chosen set earns, its neighbours do not: a lone peak, likely luck."
+    return (
+        f"The chosen set shows {ratio:.2f} times what its neighbours do; below {limit:g} is "
+        "asked, more is a lone peak."
+    )

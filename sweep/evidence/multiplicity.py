@@ -1,6 +1,5 @@
-"""p-values of many tests at once, and p-values from random draws."""
+"""p-values of many tests at once."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,27 +8,6 @@ from numpy.typing import NDArray
 from sweep.evidence.columns import Float, series
 
 METHODS = ("bonferroni", "holm", "bh", "by")
-
-
-@dataclasses.dataclass(frozen=True)
-class RandomEntryTest:
-    """How a result stands among those of random entries.
-
-    Attributes
-    ----------
-    p_value
-        `(1 + draws at least as good) / (1 + draws)`, so never 0.
-    observed, random_mean, random_high
-        The result, the mean of the draws, and their 95 % quantile, in the unit of the result.
-    n_draws
-        Draws.
-    """
-
-    p_value: float
-    observed: float
-    random_mean: float
-    random_high: float
-    n_draws: int
 
 
 def adjust_pvalues(p_values: NDArray[np.floating[Any]], method: str = "holm") -> Float:
@@ -67,29 +45,3 @@ def adjust_pvalues(p_values: NDArray[np.floating[Any]], method: str = "holm") ->
     found = np.empty(n)
     found[order] = np.minimum(adjusted, 1)
     return found
-
-
-def random_entry_test(observed: float, draws: NDArray[np.floating[Any]]) -> RandomEntryTest:
-    """Compare a result with those of entries drawn at random.
-
-    Parameters
-    ----------
-    observed
-        Result of the set, larger is better (mean net R).
-    draws
-        float [draws >= 1], the same quantity with random entries of the same number, symbol, side,
-        half-hour and exit rules.
-
-    Returns
-    -------
-    RandomEntryTest
-    """
-    values = series(draws, name="draws")
-    reached = int(np.count_nonzero(values >= series(np.array([observed]), name="observed")[0]))
-    return RandomEntryTest(
-        p_value=(1 + reached) / (1 + len(values)),
-        observed=float(observed),
-        random_mean=float(values.mean()),
-        random_high=float(np.quantile(values, 0.95)),
-        n_draws=len(values),
-    )

@@ -47,9 +47,10 @@ def random_entry_test(actual: float, draws: NDArray[np.floating[Any]]) -> Random
     RandomEntry
     """
     found = series(draws, name="draws")
+    (actual,) = series(np.array([actual]), name="actual").tolist()
     as_good = int(np.count_nonzero(found >= actual))
     return RandomEntry(
-        actual=float(actual),
+        actual=actual,
         random_mean=float(found.mean()),
         random_high=float(np.quantile(found, 0.95)),
         p_value=(1 + as_good) / (1 + len(found)),

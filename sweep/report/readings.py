@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sweep.evidence.sharpe import MIN_ACTIVE_DAYS
 from sweep.report.console import UNKNOWN
 
 Evidence = Mapping[str, Any]
@@ -28,7 +29,12 @@ def readings(found: Evidence) -> list[str]:
         _overfitting(found["overfitting"] or {}),
     ]
     if final:
-        lines += [_track_record(final), _random_entry(found["random_entry"] or {})]
+        lines += [
+            _luck(final, tries),
+            _track_record(final),
+            _backtest_length(final, tries),
+            _random_entry(found["random_entry"] or {}),
+        ]
     if outside:
         lines += _out_of_sample(outside)
     return lines
@@ -42,22 +48,62 @@ def _overfitting(found: Evidence) -> str:
     )
 
 
-def _track_record(final: Evidence) -> str:
-    years, least = final["years"], final["min_backtest_years"]
-    needed, psr = shown(final["min_track_record_days"], ",.0f"), shown(final["psr"], ".2f")
-    enough = "" if least is None else ", enough" if years >= least else ", too few"
+def _luck(final: Evidence, tries: Evidence) -> str:
+    why = why_no_dsr(final)
+    if why:
+        return f"luck: no probability can be given (PSR, DSR): {why}"
+    ever, effective = ((final[key] or {}).get("dsr") for key in ("dsr_ever", "dsr_effective"))
     return (
-        f"track record: {final['sessions']} sessions, {needed} needed for a Sharpe ratio above 0 "
-        f"(PSR {psr}); the best of all tries would be luck in under {shown(least, '.1f')} years, "
-        f"there are {years:.1f}{enough}"
+        f"luck: the true Sharpe ratio is above 0 with {shown(final['psr'], '.1%')} (PSR), above "
+        f"that of the luckiest of {shown(tries['effective'], ',.0f')} independent tries with "
+        f"{shown(effective, '.1%')}, of all {tries['ever']:,} tries with {shown(ever, '.1%')} "
+        "(DSR; above 95% is proof, 50% is what luck gives)"
+    )
+
+
+def why_no_dsr(final: Evidence) -> str:
+    """Return why a final set has no deflated Sharpe ratio, empty where it has one."""
+    deflated = final.get("dsr_effective")
+    if deflated is None and final["active_days"] < MIN_ACTIVE_DAYS:
+        return f"traded on {final['active_days']} days, {MIN_ACTIVE_DAYS} are needed"
+    if deflated is None:
+        return "its result is the same every day"
+    if deflated["radicand_clamped"]:
+        return "a few extreme days make up its result"
+    return ""
+
+
+def _track_record(final: Evidence) -> str:
+    needed = final["min_track_record_days"]
+    if needed is None:
+        return "track record: no number of sessions would do, its Sharpe ratio is not above 0"
+    enough = "enough" if final["sessions"] >= needed else "too few"
+    return (
+        f"track record: {needed:,.0f} sessions are needed to be 95 % sure of a Sharpe ratio above "
+        f"0; there are {final['sessions']}, {enough}"
+    )
+
+
+def _backtest_length(final: Evidence, tries: Evidence) -> str:
+    least, years = final["min_backtest_years"], final["years"]
+    if least is None:
+        return "length: its Sharpe ratio is not above 0, so it needs no luck"
+    enough = "enough" if years >= least else "too few"
+    return (
+        f"length: in under {least:.1f} years of data luck alone lets the best of "
+        f"{tries['ever']:,} tries reach its Sharpe ratio of {final['sharpe_annual']:.1f} a year; "
+        f"there are {years:.1f} years, {enough}"
     )
 
 
 def _random_entry(found: Evidence) -> str:
+    outside, final = found.get("out_of_sample") or {}, found.get("final") or {}
     return (
-        f"random entry: {shown(found.get('actual'), '+.3f')} R a trade, with the same exits from "
-        f"random bars {shown(found.get('random_mean'), '+.3f')} R; as good by chance: "
-        f"{shown(found.get('p_value'), '.1%')}"
+        f"random entry: out of sample {shown(outside.get('actual'), '+.3f')} R a trade, from "
+        f"random bars with the same exits {shown(outside.get('random_mean'), '+.3f')} R, as good "
+        f"by chance: {shown(outside.get('p_value'), '.1%')}; the final set, on days it was chosen "
+        f"by: {shown(final.get('actual'), '+.3f')}, {shown(final.get('random_mean'), '+.3f')} R "
+        f"and {shown(final.get('p_value'), '.1%')}"
     )
 
 

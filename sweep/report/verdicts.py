@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.report.console import UNKNOWN, console
-from sweep.report.readings import counted, readings
+from sweep.report.readings import counted, readings, why_no_dsr
 from sweep.store.place import Place
 from sweep.store.results import EVIDENCE
 
@@ -64,17 +64,26 @@ def verdict_line(name: str, found: Evidence) -> str:
     tries, outside = found["tries"], found["out_of_sample"] or {}
     expectancy = outside.get("expectancy_r")
     final = found["final"] or {}
-    effective, ever = (_number(final.get(key), "dsr") for key in ("dsr_effective", "dsr_ever"))
     return (
         f"{name}: {WORDS[found['verdict']]}; out of sample "
         f"{_number(expectancy, 'estimate', '+.3f')} R a trade "
         f"({_number(expectancy, 'low', '+.3f')} to {_number(expectancy, 'high', '+.3f')}), "
-        f"DSR {effective} ({_count(tries['effective'])} effective) / {ever} (all tries), "
+        f"{_deflated(final, tries)}, "
         f"PBO {_number(found['overfitting'], 'pbo', '.0%')}, "
         f"SPA p {_number(found['superiority'], 'p_adjusted', '.3f')}, "
         f"tried {tries['sweep']:,} sets here, {tries['ever']:,} ever in "
         f"{counted(tries['sweeps_ever'], 'sweep')}"
     )
+
+
+def _deflated(final: Evidence, tries: Evidence) -> str:
+    if not final:
+        return "DSR unknown (no set to judge)"
+    why = why_no_dsr(final)
+    if why:
+        return f"DSR unknown ({why})"
+    effective, ever = (_number(final[key], "dsr") for key in ("dsr_effective", "dsr_ever"))
+    return f"DSR {effective} ({_count(tries['effective'])} effective) / {ever} (all tries)"
 
 
 def reasons(found: Evidence) -> list[str]:

@@ -52,9 +52,7 @@ def describe(judged: Judged) -> dict[str, Any]:
             if case.stitched is None or measured.out_of_sample is None
             else _out_of_sample(case.stitched, measured.out_of_sample)
         ),
-        "random_entry": plain(
-            None if case.random_entry is None else dataclasses.asdict(case.random_entry)
-        ),
+        "random_entry": plain(dataclasses.asdict(case.random_entry)),
         "plateau": plain(None if case.plateau is None else dataclasses.asdict(case.plateau)),
         "range_edges": [end.parameter for end in case.ends if end.better_beyond],
         "range_ends": [plain(dataclasses.asdict(end)) for end in case.ends],

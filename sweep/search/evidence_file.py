@@ -12,8 +12,6 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from detectors.bars import Float
-from sweep.engine.random_entry import random_entries
-from sweep.evidence.random_entry import RandomEntry, random_entry_test
 from sweep.search import choose
 from sweep.search.chosen_sets import FullSets
 from sweep.search.evidence_document import describe, headline
@@ -22,6 +20,7 @@ from sweep.search.judgement import Case, Measured, judge_sweep, measure
 from sweep.search.measures import Plateau, measure_plateau
 from sweep.search.merge import Merged
 from sweep.search.plan import DetectorPlan, SweepPlan
+from sweep.search.random_start import among_random
 from sweep.search.range_edge import RangeEnd, range_ends
 from sweep.search.stitching import set_series, stitch
 from sweep.store.ledger import Ledger
@@ -165,7 +164,10 @@ def _case(
     chosen = (merged.chosen.final, *merged.chosen.folds)
     ids = [None if row is None else set_ids(merged.keys[[row]])[0] for row in chosen]
     series = [None if name is None else set_series(full.results[name].block) for name in ids]
-    case = dataclasses.replace(case, stitched=stitch(one.folds, series[1:]))
+    stitched = stitch(one.folds, series[1:])
+    case = dataclasses.replace(
+        case, stitched=stitched, random_entry=among_random(one, full, ids[0], ids[1:], stitched)
+    )
     final = ids[0]
     if final is None or merged.chosen.final is None:
         return case
@@ -178,19 +180,7 @@ def _case(
         ambiguous_frac=None if math.isnan(share) else share,
         plateau=plateau,
         ends=ends,
-        random_entry=_random_entry(one, full, final),
     )
-
-
-def _random_entry(one: DetectorPlan, full: FullSets, final: str) -> RandomEntry | None:
-    """Compare the final set with random entries; None where it has no trade."""
-    block = full.results[final].block
-    draws = random_entries(
-        one.detector, one.symbols, full.values[final], block.trades, axis=one.axis
-    )
-    if len(draws) == 0:
-        return None
-    return random_entry_test(float(block.metrics["expectancy_r"][0]), draws)
 
 
 def _plateau(

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from sweep.evidence.criteria import Findings, Thresholds
 from sweep.evidence.multiplicity import adjust_pvalues
-from sweep.evidence.random_entry import RandomEntry
 from sweep.evidence.verdict import Judgement, judge
 from sweep.search.measures import (
     FinalSet,
@@ -20,6 +19,7 @@ from sweep.search.measures import (
     measure_matrix,
     measure_out_of_sample,
 )
+from sweep.search.random_start import NO_STARTS, RandomStarts
 from sweep.search.range_edge import RangeEnd
 from sweep.search.stitching import SetSeries, Stitched
 
@@ -51,7 +51,7 @@ class Case:
     ends
         Its parameters at an end of their range, better beyond it or not.
     random_entry
-        The set among trades that begin at random.
+        Chosen sets among trades that begin at random.
     """
 
     tries: int
@@ -66,7 +66,7 @@ class Case:
     plateau: Plateau | None = None
     ends: tuple[RangeEnd, ...] = ()
     sweeps_ever: int = 1
-    random_entry: RandomEntry | None = None
+    random_entry: RandomStarts = NO_STARTS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -56,6 +56,8 @@ class Stitched:
         In the order of the sessions; 0 where a fold found no feasible set, so did not trade.
     sessions
         int64, rising positions on the axis.
+    owners
+        int64 [sessions], fold whose set traded each.
     path
         Row of `Folds.paths` it follows: the only one, or the median one of combinatorial folds.
     empty_folds
@@ -66,6 +68,7 @@ class Stitched:
 
     series: SetSeries
     sessions: Positions
+    owners: Int
     path: int
     empty_folds: int
     efficiency: WalkForwardEfficiency | None
@@ -113,9 +116,11 @@ def stitch(folds: Folds, chosen: Sequence[SetSeries | None]) -> Stitched | None:
     means = [float(np.mean(_join(series, owner).daily)) for owner in owners]
     # The lower median, so that an even number of paths does not take the better half.
     middle = int(np.argsort(means, kind="stable")[(len(means) - 1) // 2])
+    sessions = np.flatnonzero(owners[middle] >= 0)
     return Stitched(
         series=_join(series, owners[middle]),
-        sessions=np.flatnonzero(owners[middle] >= 0),
+        sessions=sessions,
+        owners=owners[middle][sessions],
         path=middle,
         empty_folds=len(chosen) - len(known),
         efficiency=_efficiency(folds, chosen),

@@ -62,15 +62,49 @@ def test_draws_among_a_sets_own_bars_are_its_own_trades(monkeypatch, fills):
     own[one.rows] = True
     monkeypatch.setattr(random_entry, "evaluate", lambda *_: types.SimpleNamespace(evaluable=own))
     net, hours = one.trades.columns["r_net"], one.half_hour[one.rows]
+    days = one.data.features.bars.session[one.rows]
     assert len(net) > 20
-    groups = [net[hours == hour] for hour in hours]
-    expected = np.mean([group.mean() for group in groups])
-    spread = np.sqrt(sum(group.var() for group in groups)) / len(groups)
+    assert np.bincount(days).max() > 1
+    results = {}
+    for day, hour, r in zip(days.tolist(), hours.tolist(), net.tolist(), strict=True):
+        results.setdefault(day, {}).setdefault(hour, []).append(r)
+    expected, variance = 0.0, 0.0
+    for traded in results.values():
+        # Any session with trades in the same half-hours may stand in, each as likely.
+        sums, squares = [], []
+        for other in results.values():
+            if set(traded) <= set(other):
+                mean = sum(len(traded[h]) * np.mean(other[h]) for h in traded)
+                spread = sum(len(traded[h]) * np.var(other[h]) for h in traded)
+                sums.append(mean)
+                squares.append(spread + mean**2)
+        expected += np.mean(sums)
+        variance += np.mean(squares) - np.mean(sums) ** 2
+    expected, spread = expected / len(net), np.sqrt(variance) / len(net)
     found = one.draws(20_000)
     assert found.mean() == pytest.approx(expected, abs=4 * spread / np.sqrt(20_000))
     assert found.std() == pytest.approx(spread, rel=0.03)
-    least, most = (np.mean([end(group) for group in groups]) for end in (np.min, np.max))
-    assert least - 1e-9 <= found.min() < found.max() <= most + 1e-9
+
+
+def test_a_draw_moves_whole_sessions(monkeypatch):
+    """Two trades of a session end alike in each session, so a draw of both is 2 or -2 R."""
+    results = {10: 1.0, 11: -1.0}
+    axis = np.array([0, 1])
+    cells = [
+        random_entry._Cell(
+            trades=np.array([1, 0]), bars=np.ones(2, np.int64), start=np.arange(2),
+            net=np.array([*results.values()]),
+        )
+        for _ in results
+    ]  # fmt: skip
+    monkeypatch.setattr(random_entry, "_cells", lambda *_: cells)
+    given = {"axis": axis.astype(np.int32), "n_draws": 400}
+    draws = random_entries(DETECTOR, [None], {}, [None], **given)
+    assert set(draws.tolist()) == {1.0, -1.0}
+    assert abs(draws.mean()) < 0.2
+    only = random_entries(DETECTOR, [None], {}, [None], sessions=np.array([0]), **given)
+    assert set(only.tolist()) == {1.0}
+    assert len(random_entries(DETECTOR, [None], {}, [None], sessions=np.array([1]), **given)) == 0
 
 
 def test_a_bar_counts_where_the_detector_could_have_judged_it(noise, monkeypatch):
@@ -87,7 +121,7 @@ def test_a_bar_counts_where_the_detector_could_have_judged_it(noise, monkeypatch
     assert first.tolist() == noise.draws().tolist()
     evaluable = evaluate(DETECTOR, noise.data.features, noise.values).evaluable & noise.inside
     counts = np.bincount(noise.half_hour[evaluable], minlength=14)
-    found = np.bincount(seen[0][1], minlength=14)
+    found = np.bincount(seen[0][2], minlength=14)
     # Only bars without a fill, at the end of a session (a half day ends in half-hour 7), are not.
     assert (found <= counts).all()
     assert found[:7].tolist() == counts[:7].tolist()

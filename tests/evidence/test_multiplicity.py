@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sweep.evidence.multiplicity import adjust_pvalues, random_entry_test
+from sweep.evidence.multiplicity import adjust_pvalues
 
 P = np.array([0.001, 0.008, 0.012, 0.039, 0.041, 0.27, 0.60])
 
@@ -47,20 +47,3 @@ def test_one_and_no_test():
 def test_bad_p_values_are_refused(p, method, words):
     with pytest.raises(ValueError, match=words):
         adjust_pvalues(np.array(p), method)
-
-
-def test_random_entries_are_counted_with_the_result_itself():
-    draws = np.linspace(-1, 1, 999)
-    found = random_entry_test(2.0, draws)
-    assert found.p_value == 1 / 1000
-    assert found.random_mean == pytest.approx(0)
-    assert found.random_high == pytest.approx(0.9)
-    assert random_entry_test(-2.0, draws).p_value == 1
-    assert random_entry_test(0.0, np.array([-1.0, 0.0, 1.0])).p_value == 0.75
-
-
-def test_an_unknown_result_is_refused():
-    with pytest.raises(ValueError, match="observed must be finite, got nan"):
-        random_entry_test(math.nan, np.zeros(3))
-    with pytest.raises(ValueError, match="draws needs at least 1 values, got 0"):
-        random_entry_test(0.0, np.zeros(0))

@@ -18,7 +18,11 @@ FOUND = {
         criterion("plateau", "Neither the chosen set nor its neighbours earn."),
     ],
     "tries": {"sweep": 501, "ever": 12_345, "sweeps_ever": 7, "effective": 32},
-    "final": {"dsr_effective": {"dsr": 0.861}, "dsr_ever": {"dsr": None}},
+    "final": {
+        "active_days": 90,
+        "dsr_effective": {"dsr": 0.861, "radicand_clamped": False},
+        "dsr_ever": {"dsr": None},
+    },
     "overfitting": {"pbo": 0.248},
     "superiority": {"p_consistent": 0.004, "p_adjusted": 0.0125},
     "out_of_sample": {"expectancy_r": {"estimate": 0.1234, "low": -0.05, "high": 0.3}},
@@ -34,7 +38,7 @@ def test_a_line_has_the_numbers_and_no_zero_for_what_is_unknown():
     )
     unknown = NOTHING | {"tries": {"sweep": 1, "ever": 1, "sweeps_ever": 1, "effective": None}}
     assert verdict_line("x", unknown) == (
-        "x: not proven; out of sample - R a trade (- to -), DSR - (- effective) / - (all tries), "
+        "x: not proven; out of sample - R a trade (- to -), DSR unknown (no set to judge), "
         "PBO -, SPA p -, tried 1 sets here, 1 ever in 1 sweep"
     )
 
