@@ -8,6 +8,9 @@ from collections.abc import Sequence
 
 import benchmarks
 
+EXPERIMENTS = ("calibration",)
+"""Hours long and no figure of speed: run when named only."""
+
 
 def suites() -> list[str]:
     """Return the names of the suites: sub-packages and modules without a leading underscore."""
@@ -32,7 +35,7 @@ def run(names: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     known = suites()
-    wanted = sys.argv[1:] or known
+    wanted = sys.argv[1:] or [name for name in known if name not in EXPERIMENTS]
     unknown = [name for name in wanted if name not in known]
     if unknown:
         print(f"no suite {', '.join(unknown)}; there are {', '.join(known)}")

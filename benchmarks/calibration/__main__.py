@@ -13,12 +13,20 @@ from benchmarks.calibration.sweeps import Run, make_sweep
 from benchmarks.calibration.table import table
 from detectors.registry import DETECTORS
 from sweep.ingest.sample.spec import PLANTED_DETECTOR
+from sweep.search.spec import ADAPTIVE_KINDS
 
 NULL_SEEDS, PLANTED_SEEDS = 10_000, 20_000
 """First seeds: none of them had a part in tuning anything."""
 
-POWER = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
-PER_SWEEP = 3
+POWER = (6.0, 4.0, 2.0, 8.0)
+"""Strengths in the order they are run: what the verdict promises is known first."""
+
+SEARCHES = ("random", "genetic", "tpe")
+PER_SWEEP = 3  # detectors of a sweep without an edge
+POOL_SETS = {"null": 200, "planted": 1000}
+ADAPTIVE_SETS = {"null": 100, "planted": 170}
+"""Budget a detector. An adaptive search has six parts (four folds, the final set, the random
+baseline) of so many sets each: on a planted market about as many in all as a pool has."""
 
 
 def null_runs(count: int, searches: tuple[str, ...]) -> list[Run]:
@@ -30,11 +38,11 @@ def null_runs(count: int, searches: tuple[str, ...]) -> list[Run]:
             kind="null",
             seed=NULL_SEEDS + i,
             edge_sharpe=0.0,
-            search=searches[i // (2 * len(groups)) % len(searches)],
-            costs=("none", "default")[i // len(groups) % 2],
-            detectors=groups[i % len(groups)],
+            search=searches[i % len(searches)],
+            costs=("none", "default")[i // (len(searches) * len(groups)) % 2],
+            detectors=groups[i // len(searches) % len(groups)],
             sessions=320,
-            sets=200,
+            sets=_sets("null", searches[i % len(searches)]),
         )
         for i in range(count)
     ]
@@ -51,20 +59,24 @@ def planted_runs(count: int, searches: tuple[str, ...]) -> list[Run]:
             costs="default",
             detectors=(PLANTED_DETECTOR,),
             sessions=320,
-            sets=1000,
+            sets=_sets("planted", search),
         )
         for i in range(count)
-        for search in searches
         for sharpe in POWER
+        for search in searches
     ]
+
+
+def _sets(kind: str, search: str) -> int:
+    return (ADAPTIVE_SETS if search in ADAPTIVE_KINDS else POOL_SETS)[kind]
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
-    parser.add_argument("--null", type=int, default=200, help="sweeps without an edge")
+    parser.add_argument("--null", type=int, default=216, help="sweeps without an edge")
     parser.add_argument("--planted", type=int, default=10, help="sweeps at each strength")
-    parser.add_argument("--search", nargs="+", default=["random"], help="kinds of search")
+    parser.add_argument("--search", nargs="+", default=list(SEARCHES), help="kinds of search")
     parser.add_argument("--minutes", type=float, default=600.0, help="start none after these")
     parser.add_argument("--out", type=Path, default=Path("data/calibration.jsonl"))
     given = parser.parse_args()

@@ -19,10 +19,12 @@ from detectors.registry import DETECTORS, FAMILIES
 from sweep.engine.settings import DEFAULT_COSTS, Costs
 from sweep.ingest.sample.spec import SampleSpec
 from sweep.search import runner
+from sweep.search.adaptive_trial import run_search, searches_of
 from sweep.search.plan import make_plan
-from sweep.search.spec import SearchSettings, SweepOutcome, SweepSpec
+from sweep.search.searchers import make_searcher
+from sweep.search.spec import ResultSettings, SearchSettings, SweepOutcome, SweepSpec
 from sweep.search.trial import Work, build_table, write_block
-from sweep.store.results import EVIDENCE, PARAMETER_SETS, read_table
+from sweep.store.results import EVIDENCE, PARAMETER_SETS, SWEEP, Results, read_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Run:
     detectors
         Names.
     sessions, sets
-        Length of the market, and sets per detector.
+        Length of the market, and budget per detector: sets of a pool, of an adaptive search
+        those of each of its searches and of its random baseline.
     """
 
     kind: str
@@ -86,17 +89,21 @@ def make_sweep(run: Run) -> dict[str, object]:
             costs=DEFAULT_COSTS if run.costs == "default" else free,
             space=searched_ranges(),
             search=SearchSettings(kind=run.search, budget=run.sets, seed=run.seed),
+            results=ResultSettings(detail=0),
         )
         outcome = run_inline(spec)
         found = json.loads((outcome.folder / EVIDENCE).read_text())["detectors"]
+        about = json.loads((outcome.folder / SWEEP).read_text())
         rows = {name: _row(outcome.folder, name, one) for name, one in found.items()}
     seconds = time.process_time() - started
-    return dataclasses.asdict(run) | {"detectors": rows, "cpu_s": round(seconds, 2)}
+    made = {"commit": about["git_commit"], "finished_at": about["timings"]["finished_at"]}
+    return dataclasses.asdict(run) | {"detectors": rows, "cpu_s": round(seconds, 2)} | made
 
 
 def run_inline(spec: SweepSpec) -> SweepOutcome:
-    """Run a sweep whose proposals are known from the start, in this process."""
+    """Run a sweep in this process: pool or random baseline first, then adaptive searches."""
     plan = make_plan(spec)
+    results = Results(spec.storage_root, plan.sweep_id)
     for one in plan.judged:
         task = runner.task_of(spec, plan, one)
         tables = [
@@ -104,7 +111,10 @@ def run_inline(spec: SweepSpec) -> SweepOutcome:
             for data in one.symbols
         ]
         work = Work(task, (), str(spec.storage_root), plan.sweep_id)
-        write_block(work, tables, [(0, spec.search.budget)])
+        write_block(work, tables, [(0, make_searcher(task.space, task.search).total)])
+        for fold in searches_of(task):
+            for _ in run_search(task, tables, results, fold):
+                pass
     with mock.patch.object(runner, "make_plan", return_value=plan):
         outcome = runner.run_sweep(spec)
     if outcome.evaluated or outcome.status != "done":
@@ -122,6 +132,7 @@ def _row(folder: Path, name: str, found: dict) -> dict[str, object]:
     return {
         "verdict": found["verdict"],
         "missed": [c["name"] for c in found["criteria"] if not c["met"]],
+        "values": {c["name"]: c["value"] for c in found["criteria"]},
         "traded": found["tries"]["traded"],
         "dsr": (final.get("dsr_effective") or {}).get("dsr"),
         "spa_p": (found["superiority"] or {}).get("p_adjusted"),

@@ -12,12 +12,23 @@ def table(rows: list[dict]) -> str:
     """Return false alarms on null markets, power on planted ones, and the sets chosen there."""
     null = [row for row in rows if row["kind"] == "null"]
     planted = [row for row in rows if row["kind"] == "planted"]
-    parts = []
+    parts = [_made(rows), ""]
     if null:
         parts += ["## Markets without an edge", "", *_null_lines(null), ""]
     if planted:
         parts += ["## Planted edge", "", *_power_lines(planted), "", *_chosen_lines(planted), ""]
     return "\n".join(parts)
+
+
+def _made(rows: list[dict]) -> str:
+    commits = sorted({str(row["commit"])[:10] for row in rows})
+    days = sorted({row["finished_at"][:10] for row in rows})
+    seeds = [[row["seed"] for row in rows if row["kind"] == kind] for kind in ("null", "planted")]
+    return (
+        f"{len(rows)} sweeps, {sum(row['cpu_s'] for row in rows) / 60:.0f} minutes of processor, "
+        f"made {' to '.join(dict.fromkeys((days[0], days[-1])))} at commit {', '.join(commits)}; "
+        f"seeds {' and '.join(f'{min(s):,} to {max(s):,}' for s in seeds if s)}."
+    )
 
 
 def _null_lines(rows: list[dict]) -> list[str]:
@@ -83,7 +94,7 @@ def _chosen_lines(rows: list[dict]) -> list[str]:
     if not chosen:
         return []
     lines = [
-        f"Parameters of the {len(chosen)} final sets at a Sharpe of 6 and more:",
+        f"Parameters of the {len(chosen)} final sets at a Sharpe ratio of 6 and more:",
         "",
         "| parameter | planted | median chosen | middle half |",
         "|---|---|---|---|",
