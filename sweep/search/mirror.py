@@ -5,7 +5,7 @@ to be written as JSON rows, about what their evaluation takes, so of more SQL ge
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from sweep.store.results import (
     dataset,
     read_table,
 )
+from sweep.store.shared_tries import share_tries
 from sweep.store.sweep_tables import (
     record_fold_scores,
     record_parameter_sets,
@@ -72,6 +73,19 @@ def mirror(spec: SweepSpec, results: Results, about: Mapping[str, Any]) -> list[
                 db.upsert("trial_ledger", ledger.rows(detector))
     except (StoreTransient, StoreTerminal) as error:
         return [f"not mirrored into SQL, run the same command again: {error}"]
+    return []
+
+
+def shared_tries(spec: SweepSpec, detectors: Sequence[str]) -> list[str]:
+    """Count tries of other storages that share this Postgres; says why where it could not."""
+    if spec.store != "postgres":
+        return []
+    try:
+        with contextlib.closing(Database.open(spec.store, spec.storage_root)) as db:
+            db.upgrade()
+            share_tries(Ledger(spec.storage_root), db, detectors)
+    except (StoreTransient, StoreTerminal, ValueError) as error:
+        return [f"tries of other storages are not counted, run the same command again: {error}"]
     return []
 
 

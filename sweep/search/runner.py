@@ -33,7 +33,7 @@ from sweep.search.merge import (
     write_fold_scores,
     write_sets,
 )
-from sweep.search.mirror import mirror, mirror_notes
+from sweep.search.mirror import mirror, mirror_notes, shared_tries
 from sweep.search.objective import read_objective
 from sweep.search.plan import DetectorPlan, SweepPlan, lake_stamp, make_plan, read_fingerprint
 from sweep.search.pulse import Pulse
@@ -279,6 +279,7 @@ def _conclude(
             merged[name] = found
     full = [(one, evaluate_full(spec, one, merged.get(one.detector.name))) for one in plan.judged]
     _record_tries(plan, merged, full)
+    away = shared_tries(spec, [one.detector.name for one in plan.judged])
     tables = _set_tables(spec, plan, merged)
     if not tables:
         return _nothing_landed(plan, results, outcome, notes, command, started)
@@ -302,7 +303,7 @@ def _conclude(
         judged=judged,
         reason=outcome.reason,
     )
-    away = mirror(spec, results, about)
+    away += mirror(spec, results, about)
     about["mirrored"] = not away
     results.write_json(SWEEP, about)
     return SweepOutcome(

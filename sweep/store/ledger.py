@@ -94,13 +94,36 @@ class Ledger:
             "sweep": sweep,
         }
         text = json.dumps(about, sort_keys=True, separators=(",", ":"))
-        name = hashlib.sha256(text.encode() + tries.tobytes()).hexdigest()[:24]
-        target = self.path / f"{detector}-{name}.parquet"
+        target = self.path / _name(detector, text, tries)
         if not target.exists():
             schema = pa.schema([("set_key", pa.uint64())], {_META: text.encode()})
             with replacing(target) as temporary:
                 pq.write_table(pa.table([tries], schema=schema), temporary, compression="zstd")
         return target
+
+    def files(self, detector: str) -> dict[str, Place]:
+        """Return the files of a detector by name."""
+        return {file.name: file for file in matching(self.path, f"{detector}-{'?' * 24}.parquet")}
+
+    def admit(self, name: str, content: bytes) -> None:
+        """Take in a file of another ledger.
+
+        Raises
+        ------
+        ValueError
+            If the content is not what the name says.
+        """
+        try:
+            parquet = pq.ParquetFile(pa.BufferReader(content))
+            text = parquet.schema_arrow.metadata[_META].decode()
+            tries = parquet.read()["set_key"].to_numpy()
+            expected = _name(json.loads(text)["detector"], text, tries)
+        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{name} is no ledger file: {error}") from error
+        if name != expected:
+            raise ValueError(f"ledger file {name} was changed: its content belongs to {expected}")
+        with replacing(self.path / name) as temporary:
+            temporary.write_bytes(content)
 
     def count(self, detector: str, sessions: Mapping[str, Collection[str]]) -> Tries:
         """Return the distinct tries of a detector on data that shares a symbol-session.
@@ -148,6 +171,12 @@ class Ledger:
                     }
                 )
         return found
+
+
+def _name(detector: str, about: str, tries: NDArray[np.uint64]) -> str:
+    """Return the name of a file, which says what it holds."""
+    digest = hashlib.sha256(about.encode() + tries.tobytes()).hexdigest()
+    return f"{detector}-{digest[:24]}.parquet"
 
 
 def _opened(file: Place) -> tuple[pq.ParquetFile, dict[str, Any]]:

@@ -25,7 +25,8 @@ DESIGN = {
     *("sweeps", "parameter_sets", "fold_scores", "trades"),
     *("trial_ledger", "promotions", "holdout_looks"),
 }
-BESIDE = {"mirrored_months", "alembic_version"}  # what the mirror of bars and migrations remember
+# What the mirror of bars, the shared ledger and migrations remember.
+BESIDE = {"mirrored_months", "ledger_files", "alembic_version"}
 SEED = {"open", "high", "low", "close", "volume", "vwap", "trades"}
 
 UPGRADE = """

@@ -31,6 +31,7 @@ _TYPES: tuple[tuple[type, pa.DataType], ...] = (
     (sa.Integer, pa.int32()),
     (sa.Float, pa.float64()),
     (sa.String, pa.string()),
+    (sa.LargeBinary, pa.binary()),
 )
 
 

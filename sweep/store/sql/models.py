@@ -179,6 +179,14 @@ TRIAL_LEDGER = _table(
     sa.Index("trial_ledger_detector", "detector"),
 )
 
+# The ledger files themselves, for machines that share a Postgres but no storage root.
+LEDGER_FILES = _table(
+    "ledger_files",
+    _key("path"),
+    *(_must("detector", TEXT), _must("content", sa.LargeBinary())),
+    sa.Index("ledger_files_detector", "detector"),
+)
+
 # action: promote, undo.
 PROMOTIONS = _table(
     "promotions",

@@ -1,0 +1,56 @@
+"""Tries of machines that share a database but no storage root: ledger files change hands in it.
+
+A ledger file is named by its content and never changes, so either side only ever lacks files. What
+was fetched stays: it counts also when the database is away.
+"""
+
+from collections.abc import Sequence
+
+from sweep.store.copies import fetched
+from sweep.store.database import Database
+from sweep.store.ledger import Ledger
+
+TABLE = "ledger_files"
+
+
+def share_tries(ledger: Ledger, db: Database, detectors: Sequence[str]) -> int:
+    """Hand over the ledger files that a database lacks, then fetch those that the ledger lacks.
+
+    Parameters
+    ----------
+    ledger, db
+        Both sides.
+    detectors
+        Whose tries.
+
+    Returns
+    -------
+    int
+        Files fetched.
+
+    Raises
+    ------
+    ValueError
+        If a file in the database is not what its name says; the others are there.
+    StoreTransient, StoreTerminal
+        If the database is away.
+    """
+    found = db.read(TABLE, columns=["path"], where={"detector": list(detectors)})
+    stored = set(found["path"].to_pylist())
+    own = {name: (file, one) for one in detectors for name, file in ledger.files(one).items()}
+    for name in sorted(own.keys() - stored):
+        file, detector = own[name]
+        content = fetched(file, fixed=True).read_bytes()
+        row = {"path": name, "detector": detector, "content": content}
+        db.upsert(TABLE, [row], update=False)
+    faults = []
+    missing = sorted(stored - own.keys())
+    for name in missing:
+        (content,) = db.read(TABLE, columns=["content"], where={"path": name})["content"]
+        try:
+            ledger.admit(name, content.as_py())
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        raise ValueError(f"{db.place}: {'; '.join(faults)}; remove these rows of {TABLE}")
+    return len(missing)
