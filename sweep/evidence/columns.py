@@ -101,6 +101,8 @@ def slices(returns: Returns, *, width: int = SLICE) -> Iterator[tuple[int, Float
                 f"all parts must have the same sessions, got {part.shape[1]} after {n_sessions}"
             )
         n_sessions = part.shape[1]
+        if n_sessions == 0:
+            raise ValueError(f"returns need sessions, got shape {part.shape}; use more days")
         for start in range(0, len(part), width):
             piece = np.asarray(part[start : start + width], dtype=np.float64)
             if not np.isfinite(piece).all():

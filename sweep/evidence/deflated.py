@@ -61,11 +61,13 @@ class SharpeEvidence:
     moments
         Per day.
     psr
-        Probability of a true Sharpe ratio above 0; None where too few days were traded.
+        Probability of a true Sharpe ratio above 0; None where too few days were traded or the
+        radicand had to be clamped.
     at_trials, at_effective
         Deflated at all tries and at the effective number; None where too few days were traded.
     min_track_record_days, days
-        Days needed for a Sharpe ratio above 0 with the confidence asked for, and days there are.
+        Days needed for a Sharpe ratio above 0 with the confidence asked for (NaN where there is
+        no `psr`), and days there are.
     """
 
     moments: SharpeMoments
@@ -194,15 +196,13 @@ def sharpe_evidence(
     Returns
     -------
     SharpeEvidence
-        Without probabilities where fewer than `sharpe.MIN_ACTIVE_DAYS` days were traded.
+        Without probabilities where fewer than `sharpe.MIN_ACTIVE_DAYS` days were traded: zeros
+        make the moments meaningless.
     """
     values = series(returns, at_least=2)
     moments = sharpe_and_moments(values)
-    psr, at_trials, at_effective = None, None, None
+    psr, at_trials, at_effective, needed = None, None, None, math.nan
     if not moments.insufficient and not moments.constant:
-        psr = probabilistic_sharpe_ratio(
-            moments.sharpe, moments.n_obs, skew=moments.skew, kurtosis=moments.kurtosis
-        )
         at_trials, at_effective = (
             deflated_sharpe_ratio(
                 moments.sharpe,
@@ -214,7 +214,8 @@ def sharpe_evidence(
             )
             for tries in (n_trials, n_effective)
         )
-    needed = min_track_record_length(
-        moments.sharpe, skew=moments.skew, kurtosis=moments.kurtosis, confidence=confidence
-    )
+        if not at_trials.radicand_clamped:
+            shape = {"skew": moments.skew, "kurtosis": moments.kurtosis}
+            psr = probabilistic_sharpe_ratio(moments.sharpe, moments.n_obs, **shape)
+            needed = min_track_record_length(moments.sharpe, confidence=confidence, **shape)
     return SharpeEvidence(moments, psr, at_trials, at_effective, needed, moments.n_obs)

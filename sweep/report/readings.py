@@ -74,7 +74,9 @@ def why_no_dsr(final: Evidence) -> str:
 
 
 def _track_record(final: Evidence) -> str:
-    needed = final["min_track_record_days"]
+    needed, why = final["min_track_record_days"], why_no_dsr(final)
+    if why:
+        return f"track record: how many sessions are needed cannot be said: {why}"
     if needed is None:
         return "track record: no number of sessions would do, its Sharpe ratio is not above 0"
     enough = "enough" if final["sessions"] >= needed else "too few"

@@ -63,6 +63,7 @@ def test_nan_is_refused_with_its_place():
         ([], "at least one set, got none"),
         ([np.zeros((2, 5)), np.zeros((2, 6))], "same sessions, got 6 after 5"),
         (np.zeros((2, 1)), "at least 2 sessions, got 1"),
+        (np.zeros((3, 0)), r"need sessions, got shape \(3, 0\)"),
     ],
 )
 def test_bad_shapes_are_refused(returns, words):

@@ -161,6 +161,7 @@ def test_too_few_active_days_give_no_probability():
     found = sharpe_evidence(values, n_trials=10, n_effective=5, sharpe_variance=0.01)
     assert found.moments.active == 54
     assert (found.psr, found.at_trials, found.at_effective) == (None, None, None)
+    assert math.isnan(found.min_track_record_days)
 
 
 def test_a_constant_set_gives_no_probability():

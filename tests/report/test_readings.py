@@ -89,6 +89,7 @@ def test_a_probability_that_cannot_be_given_says_why(changes, words):
     final = FOUND["final"] | changes
     line = next(line for line in readings(FOUND | {"final": final}) if line.startswith("luck"))
     assert words in line
+    assert words in next(one for one in readings(FOUND | {"final": final}) if "track" in one)
     assert words in verdict_line("x", FOUND | {"verdict": "not_proven", "final": final})
 
 
