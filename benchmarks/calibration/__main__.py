@@ -13,6 +13,7 @@ from benchmarks.calibration.sweeps import Run, make_sweep
 from benchmarks.calibration.table import table
 from detectors.registry import DETECTORS
 from sweep.ingest.sample.spec import PLANTED_DETECTOR
+from sweep.search.plan import BESIDE_BARS
 from sweep.search.spec import ADAPTIVE_KINDS
 
 NULL_SEEDS, PLANTED_SEEDS = 10_000, 20_000
@@ -30,8 +31,12 @@ baseline) of so many sets each: on a planted market about as many in all as a po
 
 
 def null_runs(count: int, searches: tuple[str, ...]) -> list[Run]:
-    """Return sweeps without an edge: all detectors in turn, with and without costs."""
-    names = sorted(DETECTORS)
+    """Return sweeps without an edge: all bars-only detectors in turn, with and without costs."""
+    names = [
+        name
+        for name, detector in sorted(DETECTORS.items())
+        if not set(BESIDE_BARS).intersection(detector.hard_features)
+    ]
     groups = [tuple(names[i : i + PER_SWEEP]) for i in range(0, len(names), PER_SWEEP)]
     return [
         Run(
