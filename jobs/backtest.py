@@ -41,7 +41,10 @@ def _run(config: dict[str, Any]) -> int:
     show_funnels(results)
     show_backtest(report.first, report.last, results)
     _log.info("results in %s", report.folder)
-    _log.info(next_step("backtest", config))
+    tested = any(result.status != "not_evaluable" for result in report.results)
+    if not tested:
+        _log.warning("nothing could be tested: the reasons stand above; what is stored:")
+    _log.info(next_step("backtest", config, tested=tested))
     return DONE
 
 

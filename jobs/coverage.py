@@ -13,6 +13,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from jobs.hints import next_step
 from jobs.launch import DONE, FAILED, finish, launch
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ def _run(config: dict[str, Any]) -> int:
     faults = report.faults()
     for fault in faults:
         _log.warning(fault)
+    if not faults:
+        _log.info(next_step("coverage", config))
     return FAILED if faults and config["strict"] else DONE
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from jobs.hints import next_step
 from jobs.launch import DONE, FAILED, finish, launch
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ def _run(config: dict[str, Any]) -> int:
     for line in report.lines():
         _log.info(line)
     _log.info("gamma tables in %s/gamma", spec.storage_root)
+    if report.ok:
+        _log.info(next_step("gamma", config))
     return DONE if report.ok else FAILED
 
 

@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from jobs.compose import JOBS
-
 Config = Mapping[str, Any]
 
 _DEFAULT_ROOT = "data"
 
 
-def next_step(job: str, config: Config, *, holding: tuple[str, ...] = (), sweep: str = "") -> str:
+def next_step(
+    job: str,
+    config: Config,
+    *,
+    holding: tuple[str, ...] = (),
+    sweep: str = "",
+    tested: bool = True,
+) -> str:
     """Return the line.
 
     Parameters
@@ -24,15 +29,20 @@ def next_step(job: str, config: Config, *, holding: tuple[str, ...] = (), sweep:
         Its configuration.
     holding, sweep
         Detectors that hold, and the id of the sweep, after a sweep.
+    tested
+        Whether a backtest could test anything.
     """
     if job == "sample":
         return _line("backfill", *_from_sample(config))
-    if job == "backfill":
-        return _line("backtest", *_root(config["storage"]["root"]))
+    root = _root(config["storage"]["root"])
+    if job in ("backfill", "gamma", "coverage"):
+        return _line("backtest", *root)
     if job == "backtest":
-        return _line("sweep", *_root(config["storage"]["root"]), "experiment=quick")
-    if holding and "promote" in JOBS:
-        return _line("promote", *_root(config["storage"]["root"]), f"sweep={sweep}")
+        return _line("sweep", *root, "experiment=quick") if tested else _line("coverage", *root)
+    if job == "promote":
+        return _line("backtest", *root, "parameters=promoted")
+    if holding:
+        return _line("promote", *root, f"sweep={sweep}")
     return "next: open the report; it says of every detector what is missing"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from jobs.hints import next_step
 from jobs.launch import DONE, FAILED, finish, launch
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ def _run(config: dict[str, Any]) -> int:
         _log.info(note)
     if not report.outcomes:
         _log.info("nothing of this kind is promoted")
+    if any(outcome.status == "promoted" for outcome in report.outcomes):
+        _log.info(next_step("promote", config))
     refused = [outcome for outcome in report.outcomes if outcome.status == "refused"]
     return FAILED if refused and len(refused) == len(report.outcomes) else DONE
 

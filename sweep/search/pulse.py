@@ -1,4 +1,4 @@
-"""What a running sweep says of its cluster: metrics of Ray, and a line of log now and then.
+"""What a running sweep says of its cluster: metrics of Ray, and a line of log where there is news.
 
 Ray exports the metrics for Prometheus under `ray_` and the names below, counters with `_total`.
 """
@@ -6,10 +6,11 @@ Ray exports the metrics for Prometheus under `ray_` and the names below, counter
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sweep.cluster import ray_module
+from sweep.report import json_lines
 from sweep.search.tuner import Tally
 
 _log = logging.getLogger(__name__)
@@ -81,16 +82,22 @@ class Pulse:
             "processors": processors,
             "spilled_mb": _spilled_mb(),
         }
-        spilled = event["spilled_mb"]
-        _log.info(
-            "%s sets/s on %d nodes with %d processors; %s MB spilled, %d blocks started again",
-            f"{rate:,.1f}",
-            nodes,
-            processors,
-            "?" if spilled is None else f"{spilled:,.0f}",
-            tally.retried_blocks,
-            extra={"event": event},
-        )
+        if nodes > 1 or event["spilled_mb"] or tally.retried_blocks or json_lines.active():
+            _log.info(_sentence(event, tally.retried_blocks), extra={"event": event})
+
+
+def _sentence(event: Mapping[str, Any], retried: int) -> str:
+    """Return what the progress does not say: it has the rate, and one node is no news."""
+    spilled = event["spilled_mb"]
+    return (
+        f"{_many(event['nodes'], 'node')} with {_many(event['processors'], 'processor')}; "
+        f"{'?' if spilled is None else f'{spilled:,.0f}'} MB spilled, "
+        f"{_many(retried, 'block')} started again"
+    )
+
+
+def _many(n: int, name: str) -> str:
+    return f"{n:,} {name}{'' if n == 1 else 's'}"
 
 
 def _size() -> tuple[int, int]:

@@ -18,6 +18,8 @@ from sweep.cluster import ray_module, ray_session
 from sweep.search.blocks import Block, BlockQueue
 from sweep.search.spec import ExecutionSettings
 
+_log = logging.getLogger(__name__)
+
 _RETRIES = 2  # of a block whose worker died
 _LEAST_JUDGED = 20  # sets before a failure rate means anything
 
@@ -315,13 +317,14 @@ def _block_searcher(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
 
 @contextlib.contextmanager
 def _signals(watch: Watch) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end a run cleanly; a second one ends it at once."""
+    """Let SIGINT and SIGTERM end a run cleanly, and say so; a second one ends it at once."""
 
-    def stop(number: int, _: object) -> None:
+    def stop(_number: int, _frame: object) -> None:
         if watch.interrupted:
             raise KeyboardInterrupt
         watch.interrupted = True
-        del number
+        with contextlib.suppress(RuntimeError):  # the stream was just being written to
+            _log.warning("stopping: running blocks finish first; once more stops at once")
 
     before = {}
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -28,6 +28,9 @@ from jobs.overrides import checked
         ("backfill", [], ("data", "x"), "backtest"),
         ("backfill", [], ("y", "x"), "backtest storage.root=y"),
         ("backtest", [], ("y", "x"), "sweep storage.root=y experiment=quick"),
+        ("gamma", [], ("y", "x"), "backtest storage.root=y"),
+        ("coverage", [], ("data", "x"), "backtest"),
+        ("promote", [], ("y", "x"), "backtest storage.root=y parameters=promoted"),
     ],
 )
 def test_the_next_command_goes_on_with_what_was_typed(job, typed, roots, expected, monkeypatch):
@@ -40,3 +43,8 @@ def test_the_next_command_goes_on_with_what_was_typed(job, typed, roots, expecte
 
 def test_a_sweep_in_which_nothing_holds_points_at_the_report():
     assert "the report" in next_step("sweep", {"storage": {"root": "data"}})
+
+
+def test_a_backtest_that_could_test_nothing_does_not_send_on_to_a_search():
+    line = next_step("backtest", {"storage": {"root": "y"}}, tested=False)
+    assert line == "next: python -m jobs.coverage storage.root=y"

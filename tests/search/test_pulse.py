@@ -63,7 +63,7 @@ def test_counters_follow_the_tally_and_a_line_comes_once_in_a_while(metrics, cap
     assert [metrics[name].value for name in GAUGES] == [2.5, 2, 32]
     (record,) = caplog.records
     assert record.getMessage() == (
-        "2.5 sets/s on 2 nodes with 32 processors; ? MB spilled, 3 blocks started again"
+        "2 nodes with 32 processors; ? MB spilled, 3 blocks started again"
     )
     event = record.event
     assert (event["event"], event["sweep"], event["nodes"]) == ("pulse", "s1", 2)

@@ -89,7 +89,7 @@ def test_trials_that_raise_are_noticed(ray_local):
     assert "run the same command again" in outcome.reason
 
 
-def test_sigterm_ends_it_cleanly(ray_local):
+def test_sigterm_ends_it_cleanly_and_is_acknowledged_at_once(ray_local, caplog):
     def slow(config, work):
         import time  # noqa: PLC0415
 
@@ -101,6 +101,7 @@ def test_sigterm_ends_it_cleanly(ray_local):
     def terminate_once(tally):
         if tally.sets == 5:
             os.kill(os.getpid(), signal.SIGTERM)
+            assert "stopping: running blocks finish first" in caplog.text
         return ""
 
     before = signal.getsignal(signal.SIGTERM)
