@@ -19,6 +19,8 @@ READING = (
 
 FEW = 2
 """Up to so many detectors are read out in full, of more only those that hold."""
+_LAST = ("holds", "fails")
+"""What comes at the end, from the last line up: there a reader of a terminal looks first."""
 
 Evidence = Mapping[str, Any]
 
@@ -39,10 +41,14 @@ def show_verdicts(folder: Place) -> None:
     out.print()
     detectors = json.loads(text)["detectors"]
     few = len(detectors) <= FEW
-    for name, found in detectors.items():
+    for name, found in sorted(detectors.items(), key=lambda one: _place(one[1])):
         out.print(verdict_line(name, found), soft_wrap=True)
-        for sentence in reasons(found):
+        missed = reasons(found)
+        shown = missed if few or len(missed) <= FEW + 1 else missed[:FEW]
+        for sentence in shown:
             out.print(f"  {sentence}", soft_wrap=True)
+        if len(shown) < len(missed):
+            out.print(f"  And {len(missed) - len(shown)} more, in the report.", soft_wrap=True)
         if found["verdict"] == "holds" or few:
             for sentence in readings(found):
                 out.print(f"    {sentence}", soft_wrap=True)
@@ -92,6 +98,11 @@ def reasons(found: Evidence) -> list[str]:
         return []
     missed = [criterion["sentence"] for criterion in found["criteria"] if not criterion["met"]]
     return [found["summary"]] if found["verdict"] == "fails" else missed
+
+
+def _place(found: Evidence) -> int:
+    verdict = found["verdict"]
+    return -_LAST.index(verdict) if verdict in _LAST else -len(_LAST)
 
 
 def _number(found: Evidence | None, key: str, form: str = ".2f") -> str:

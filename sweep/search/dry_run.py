@@ -26,6 +26,8 @@ from sweep.store.results import Results
 
 _TRIAL_S = 0.035  # what Ray Tune takes for a trial, beside the engine
 _START_S = 8.0  # to start Ray and its workers
+_JUDGE_S = 0.5  # tables and evidence of a detector, and per set and session on top
+_JUDGE_CELL_S = 1.5e-6
 _SESSIONS_PER_YEAR = 252
 
 
@@ -165,14 +167,16 @@ def _effort(plan: SweepPlan, measured: Sequence[Measured], workers: int) -> str:
         return "every set is finished: only the tables and the verdict would be made again"
     engine = sum(one.seconds for one in left)
     longest = sum(one.build_s for one in left) + _TRIAL_S * sum(one.trials for one in left)
-    seconds = _START_S + longest + engine / workers
+    judging = sum(_JUDGE_S + _JUDGE_CELL_S * one.total * one.sessions for one in measured)
+    seconds = _START_S + longest + engine / workers + judging
     tables = sum(one.table_bytes for one in left)
     rows = sum(one.bytes_per_set * one.total for one in measured)
     block = 3 * 8 * min(MOST_CELLS, len(plan.dates) * max(_block_sets(one) for one in left))
     search = "" if not plan.spec.search.adaptive else ", and the time that proposals take"
     return (
         f"about {dt.timedelta(seconds=math.ceil(seconds))} on {workers} processors "
-        f"({engine:,.1f} s in the engine){search}; then tables and evidence. Memory: "
+        f"({_START_S:.0f} s to start Ray, {engine:,.1f} s in the engine on one of them, "
+        f"{judging:,.1f} s for tables and evidence){search}. Memory: "
         f"{tables / 1e6:,.0f} MB of candidate tables once a node, {block / 1e6:,.0f} MB a worker "
         f"for its block; {rows / 1e6:,.0f} MB of results before compression"
     )

@@ -25,6 +25,7 @@ from sweep.store.sweep_tables import (
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+HELPS = sorted((ROOT / "conf" / "hydra" / "help").glob("*.yaml"))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -35,15 +36,16 @@ def blocks(page, language):
 
 
 def commands():
-    """Return every job command of the pages, once, as (job, arguments)."""
+    """Return every job command of the pages and of `--help`, once, as (job, arguments)."""
     found = {}
-    for page in PAGES:
-        for text in blocks(page, ""):
-            for line in text.replace("\\\n", " ").splitlines():
-                _, _, command = line.partition("python -m jobs.")
-                if command and "shell" not in line and " -sc " not in line:
-                    words = shlex.split(command, comments=True)
-                    found[" ".join(words)] = words
+    texts = [text for page in PAGES for text in blocks(page, "")]
+    texts += [file.read_text(encoding="utf-8") for file in HELPS]
+    for text in texts:
+        for line in text.replace("\\\n", " ").splitlines():
+            _, _, command = line.partition("python -m jobs.")
+            if command and "shell" not in line and " -sc " not in line:
+                words = shlex.split(command, comments=True)
+                found[" ".join(words)] = words
     return found
 
 
@@ -58,7 +60,9 @@ def test_every_command_is_one_that_its_job_takes(text, monkeypatch):
 
 
 def test_the_commands_are_found():
-    assert {words[0] for words in commands().values()} >= {*JOBS} - {"database"}
+    assert {words[0] for words in commands().values()} == {*JOBS}
+    helped = [file.stem for file in HELPS if "python -m jobs." in file.read_text(encoding="utf-8")]
+    assert helped == sorted(JOBS)
 
 
 def test_the_configuration_page_is_what_the_code_says():

@@ -62,3 +62,20 @@ def test_what_is_missing_is_said_in_sentences(tmp_path, capsys):
     assert shown[7].startswith("    tries: 501 sets here, 12,345 ever in 7 sweeps, as good as 32")
     assert shown[8].startswith("    overfitting: ")
     assert shown[9].startswith("  out of sample = ")
+
+
+def test_of_many_detectors_few_reasons_are_told_and_what_holds_comes_last(tmp_path, capsys):
+    missed = [criterion(f"c{k}", f"Reason {k}.") for k in range(5)]
+    detectors = {
+        "a": NOTHING | {"verdict": "holds"},
+        "b": FOUND | {"verdict": "fails", "summary": "Fails."},
+        "c": NOTHING | {"criteria": missed},
+    }
+    (tmp_path / "evidence.json").write_text(json.dumps({"detectors": detectors}))
+    show_verdicts(tmp_path)
+    shown = capsys.readouterr().out.splitlines()
+    assert [line[0] for line in shown if line[:1].strip()] == ["c", "b", "a"]
+    assert shown[2:5] == ["  Reason 0.", "  Reason 1.", "  And 3 more, in the report."]
+    (tmp_path / "evidence.json").write_text(json.dumps({"detectors": {"c": detectors["c"]}}))
+    show_verdicts(tmp_path)
+    assert "  Reason 4." in capsys.readouterr().out.splitlines()  # of one, everything

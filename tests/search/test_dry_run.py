@@ -19,6 +19,12 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(make_spec):
     assert any("opening_drive_bullish: not evaluable: asset_class" in line for line in lines)
     about = next(line for line in lines if "candidates" in line)
     assert about.startswith("breakout_bullish: 5,000 distinct sets, ")
+    effort = next(line for line in lines if line.startswith("about "))
+    start, judging = re.search(
+        r"\((\d+) s to start Ray.* ([\d.]+) s for tables and", effort
+    ).groups()
+    hours, minutes, seconds = map(int, re.match(r"about (\d+):(\d+):(\d+) on", effort).groups())
+    assert 3600 * hours + 60 * minutes + seconds >= int(start) + float(judging) > int(start)
     # Walks of 62 sessions less the hold-out: 60 active days cannot be.
     verdict = lines[-1]
     found = re.fullmatch(
