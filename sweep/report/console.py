@@ -37,7 +37,7 @@ def show_coverage(first: dt.date, last: dt.date, series: Sequence[Row]) -> None:
     series
         One row per symbol and timeframe (`sweep.ingest.coverage.SeriesCoverage`).
     """
-    table = table_of(f"BAR STORE {first} to {last}", ("symbol", "timeframe"))
+    table = table_of(f"BAR STORE {first} to {last}", ("symbol", "frame"))
     for name in ("sessions", "complete", "absent", "other", "bars", "of", "share", "dupl.", "bad"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in series:

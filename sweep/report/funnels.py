@@ -25,9 +25,7 @@ def show_funnels(results: Sequence[Row]) -> None:
     lines = [line for row in results for line in funnel_lines(row)]
     if lines:
         out = console()
-        out.print(
-            "FUNNEL: signal bars left after each step (in brackets those that it alone stopped)"
-        )
+        out.print("FUNNEL: signal bars left after each step (in brackets: stopped by it alone)")
         for line in lines:
             out.print(line, soft_wrap=True)
         out.print("")

@@ -15,7 +15,7 @@ from sweep.report.page.binning import axes_of
 from sweep.report.page.distribution import histogram
 from sweep.report.page.equity import drawdown, ticks_of
 from sweep.report.page.folds_part import month_table
-from sweep.report.page.markup import h
+from sweep.report.page.markup import breakable, h
 from sweep.report.page.pareto import pareto
 from sweep.report.page.promotions import write_promotions
 from sweep.report.page.scales import Scale, nice_ticks, percent, plain, signed
@@ -295,6 +295,10 @@ def test_markup_escapes_children_and_attributes():
         '<p title="&#34;&lt;">&lt;b&gt;3<i>&amp;</i></p>'
     )
     assert h("input", disabled=True, checked=False, data_x=None) == "<input disabled>"
+
+
+def test_names_break_after_underscores_only():
+    assert breakable("a_<b>") == "a_<wbr>&lt;b&gt;"
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def funnel(counts: Counts) -> Markup | None:
         )
         before = n
     heads = ("Stage", "Signal bars", "Of the stage before")
-    head = h("tr", (h("th", t, scope="col") for t in heads), h("td"))
+    head = h("tr", (h("th", t, scope="col") for t in heads), h("td", class_="wide"))
     shown = table("Funnel, bars on a logarithmic scale", head, rows, kind="funnel")
     return h(
         "div",

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from sweep.engine.metrics import wilson
 from sweep.report.console import NEEDS_IMPROVEMENT, TOP, needs_improvement
-from sweep.report.page.markup import h, table
+from sweep.report.page.markup import breakable, h, table
 from sweep.report.page.scales import UNKNOWN, count, percent, plain, signed
 from sweep.report.page.source import SweepFolder
 from sweep.report.page.verdict_part import chip, verdict_of
@@ -171,7 +171,7 @@ def _line(sweep: SweepFolder, row: Row) -> Markup:
         )
         won = percent(get("win_rate")) + span
     cells = [
-        (row.detector, h("a", row.detector, href=f"#d-{row.detector}")),
+        (row.detector, h("a", breakable(row.detector), href=f"#d-{row.detector}")),
         (_order(row.role), h("span", row.role, title=row.set_id)),
         (row.symbol, row.symbol),
         (get("trades"), count(get("trades"))),
@@ -268,7 +268,7 @@ def _list(sweep: SweepFolder, title: str, what: str, rows: Sequence[Row]) -> Mar
     items = [
         h(
             "li",
-            h("a", row.detector, href=f"#d-{row.detector}"),
+            h("a", breakable(row.detector), href=f"#d-{row.detector}"),
             h(
                 "span",
                 f"{percent(row.metrics['win_rate'])} of {count(row.metrics['trades'])}, "

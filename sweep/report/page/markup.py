@@ -7,7 +7,7 @@ from markupsafe import Markup, escape
 Child = object
 """A text or number (escaped), a `Markup` (taken as it is), None (nothing), or an iterable."""
 
-_VOID_HTML = frozenset({"br", "input", "meta"})
+_VOID_HTML = frozenset({"br", "input", "meta", "wbr"})
 _VOID = _VOID_HTML | {"circle", "line", "path", "rect"}
 
 
@@ -62,6 +62,12 @@ def table(
     )
     scroll = "scroll tall" if tall else "scroll"
     return h("div", made, class_=scroll, tabindex="0", role="group", aria_label=title)
+
+
+def breakable(name: str) -> Markup:
+    """Return a name of the tables that may go on in a new line after each underscore."""
+    first, *others = name.split("_")
+    return join([first, *(("_", h("wbr"), part) for part in others)])
 
 
 def _attribute(key: str) -> str:
