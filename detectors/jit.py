@@ -40,7 +40,9 @@ def _digest(folders: tuple[Path, ...]) -> str:
     return sha.hexdigest()[:16]
 
 
-def compiler(*folders: Path, inline: bool = False) -> Callable[[Kernel], Kernel]:
+def compiler(
+    *folders: Path, inline: bool = False, counted: bool = True
+) -> Callable[[Kernel], Kernel]:
     """Make the kernel decorator of a package.
 
     Parameters
@@ -50,6 +52,9 @@ def compiler(*folders: Path, inline: bool = False) -> Callable[[Kernel], Kernel]
         them.
     inline
         Compile kernels into the kernels that call them.
+    counted
+        Count references of arrays. Without, a kernel makes no arrays, and hands slices of those it
+        is given to others for nothing.
 
     Returns
     -------
@@ -57,15 +62,20 @@ def compiler(*folders: Path, inline: bool = False) -> Callable[[Kernel], Kernel]
         Decorator: a plain Python function over numpy arrays and scalars becomes a compiled kernel.
         With `NUMBA_DISABLE_JIT=1` the function stays plain Python.
     """
+    options: dict[str, Any] = {
+        "cache": True,
+        "error_model": "numpy",
+        "nogil": True,
+        "forceinline": inline,
+        "_nrt": counted,
+    }
     cache = _cache_root() / _digest((Path(__file__).parent, *folders))
 
     def decorate(function: Kernel) -> Kernel:
         before = vars(numba_config)["CACHE_DIR"]
         vars(numba_config)["CACHE_DIR"] = str(cache)
         try:
-            compiled = numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=inline)(
-                function
-            )
+            compiled = numba.njit(**options)(function)
         finally:
             vars(numba_config)["CACHE_DIR"] = before
         return cast("Kernel", compiled)

@@ -14,8 +14,10 @@ from detectors.bars import Float, Int
 from detectors.contract import Detector
 from sweep.engine.candidates import CandidateTable
 from sweep.engine.metrics import metrics_of
+from sweep.engine.own_exits import run_own_exits
 from sweep.engine.placement import AFTER
 from sweep.engine.scores import scoring_of
+from sweep.engine.scratch import scratch_for
 from sweep.engine.set_by_set import TRADE_COLUMNS, Output, run_set_by_set
 from sweep.engine.sets import ParameterSets
 from sweep.engine.shared_exits import run_shared
@@ -115,6 +117,8 @@ def evaluate_block(
     sums = empty_sums(n)
     recorded = []
     variant, alone, batches = np.empty(0, np.int64), np.arange(n), list[Shared]()
+    whole = all(t.terms.participation == t.terms.impact == 0 for t in tables) and not trades
+    moves = (sets.values["breakeven_atr"] > 0) | (sets.values["trail_atr"] > 0)
     for k, table in enumerate(tables):
         scoring = scoring_of(detector, table.factors, table.scaled, sets)
         if k == 0 or not np.array_equal(table.variants, tables[k - 1].variants):
@@ -133,10 +137,16 @@ def evaluate_block(
             True if table.terms.participation > 0 or table.terms.impact > 0 else None,
             session_blocks(table, CACHED),
         )
+        entries = max((len(batch.example) for batch in batches), default=1)
+        scratch = scratch_for(common[-1], max(entries, 1))
         rules = (thresholds, variant, exits)
         for batch in batches:
-            run_shared(*common, batch, rules, out)
-        count = run_set_by_set(*common, alone, rules, out) if len(alone) else 0
+            run_shared(*common, batch, rules, scratch, out)
+        own = alone[~moves[alone]] if whole else alone[:0]
+        if len(own):
+            run_own_exits(*common[:4], common[5], own, rules, scratch, out)
+        walked = alone[moves[alone]] if whole else alone
+        count = run_set_by_set(*common, walked, rules, scratch, out) if len(walked) else 0
         if trades:
             columns = dict(zip(TRADE_COLUMNS, out.trades[:count].T.copy(), strict=True))
             recorded.append(SymbolTrades(table, variant, columns, out.fate))

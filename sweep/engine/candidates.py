@@ -58,7 +58,7 @@ class CandidateTable:
         int32 [n, 16], another: signal bar, column of the session axis, fill bar of the entry (-1:
         none left in the session) and its minute, last fill bar of the session, minutes from the
         open to T and to the close, row of `first_at`, first candidate of a later session, and
-        its first records of adverse and of favourable extremes.
+        its first records of adverse and of favourable extremes, and the bucket of the entry.
     first_at
         int32 [sessions used, minutes + 1], first fill bar at or after each minute, -1 if none.
     at_row
@@ -203,15 +203,18 @@ def _pick(
     """
     loosest = loosest_thresholds(detector, bounds)[:, np.newaxis]
     wanted = np.zeros(len(data.features), np.bool_)
+    last = None
     for variant in variants:
-        wanted |= (_columns_of(detector, data, bounds, variant)[0] >= loosest).all(axis=0)
+        last = _columns_of(detector, data, bounds, variant)
+        wanted |= (last[0] >= loosest).all(axis=0)
     rows = np.flatnonzero(wanted & allowed)
     tests = np.empty((len(variants), len(loosest), len(rows)))
     kept = len(detector.factors) if score_varies(detector, bounds) else 0
     factors = np.empty((len(variants), len(rows), kept))
     side = np.full(len(rows), detector.side, np.int8)
-    for v, variant in enumerate(variants):
-        matrix, values, columns = _columns_of(detector, data, bounds, variant)
+    for v in reversed(range(len(variants))):  # the last one is at hand
+        matrix, values, columns = last or _columns_of(detector, data, bounds, variants[v])
+        last = None
         tests[v], factors[v] = matrix[:, rows], values[rows]
         if columns.side is not None:
             side = columns.side[rows]

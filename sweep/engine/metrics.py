@@ -6,10 +6,11 @@ trade.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from detectors.bars import Float, Int
-from sweep.engine.jit import kernel
+from sweep.engine.jit import at, kernel, making
+from sweep.engine.lanes import LANES
 from sweep.engine.sums import (
     AMBIGUOUS,
     BARS,
@@ -31,35 +32,52 @@ from sweep.engine.trade import EXIT_REASONS
 
 LEVEL = 0.95
 
+_SQUARES, _DOWNSIDE, _TOTAL, _PEAK, _DRAWDOWN, _NOW = range(LANES, 7 * LANES, LANES)
+
 
 @kernel
+def _moments(daily: Float, first: int, room: Float) -> None:
+    """Run over the sessions of eight sets side by side; the last set again where there are fewer.
+
+    `room` is float64 [6 * LANES]: mean, sum of squares, of losses squared, total, peak, drawdown.
+    """
+    room[:] = 0.0
+    for t in range(daily.shape[1]):
+        for lane in range(LANES):
+            room[_NOW + lane] = daily[at(min(first + lane, len(daily) - 1)), at(t)]
+        for lane in range(LANES):
+            x = room[_NOW + lane]
+            step = x - room[lane]
+            mean = room[lane] + step / (t + 1.0)
+            room[lane] = mean
+            room[_SQUARES + lane] += step * (x - mean)
+            room[_DOWNSIDE + lane] += min(x, 0.0) ** 2
+            total = room[_TOTAL + lane] + x
+            peak = max(room[_PEAK + lane], total)
+            room[_TOTAL + lane], room[_PEAK + lane] = total, peak
+            room[_DRAWDOWN + lane] = max(room[_DRAWDOWN + lane], peak - total)
+
+
+@making
 def daily_moments(daily: Float, trades: NDArray[np.int32]) -> Float:
     """Mean, sample deviation, downside deviation, max drawdown and active days of each row.
 
     Returns float64 [sets, 5]. Drawdown is measured from a peak that includes the start at 0.
     """
     n = daily.shape[1]
-    out = np.full((daily.shape[0], 5), np.nan)
-    for s in range(daily.shape[0]):
-        mean, squares, downside = 0.0, 0.0, 0.0
-        total, peak, drawdown, active = 0.0, 0.0, 0.0, 0.0
-        for t in range(n):
-            x = daily[s, t]
-            step = x - mean
-            mean += step / (t + 1.0)
-            squares += step * (x - mean)
-            downside += min(x, 0.0) ** 2
-            total += x
-            peak = max(peak, total)
-            drawdown = max(drawdown, peak - total)
-            active += trades[s, t] > 0
-        if n > 0:
-            out[s, 0] = mean
-            out[s, 2] = np.sqrt(downside / n)
-        if n > 1:
-            out[s, 1] = np.sqrt(squares / (n - 1.0))
-        out[s, 3] = drawdown
-        out[s, 4] = active
+    out, room = np.full((daily.shape[0], 5), np.nan), np.empty(7 * LANES)
+    for first in range(0, len(daily), LANES):
+        _moments(daily, first, room)
+        for s in range(first, min(first + LANES, len(daily))):
+            lane, active = s - first, 0
+            for t in range(n):
+                active += trades[s, t] > 0
+            if n > 0:
+                out[s, 0] = room[lane]
+                out[s, 2] = np.sqrt(room[_DOWNSIDE + lane] / n)
+            if n > 1:
+                out[s, 1] = np.sqrt(room[_SQUARES + lane] / (n - 1.0))
+            out[s, 3], out[s, 4] = room[_DRAWDOWN + lane], active
     return out
 
 
@@ -73,7 +91,7 @@ def lower_bound(mean: Float, deviation: Float, count: Float | float) -> Float:
 
 def wilson(wins: Float, trades: Float) -> tuple[Float, Float]:
     """Two-sided 95 % Wilson interval of a win rate; [0, 1] without trades."""
-    z = float(stats.norm.ppf(1 - (1 - LEVEL) / 2))
+    z = float(special.ndtri(1 - (1 - LEVEL) / 2))
     n = np.maximum(trades, 1)
     share = wins / n
     centre = share + z * z / (2 * n)

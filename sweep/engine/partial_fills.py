@@ -136,7 +136,7 @@ def open_leg(fills: Float, order: Order, terms: Terms) -> tuple[int, Leg, Levels
         leg = take(leg, opening, (False, True), fills[entry, VOLUME], order, terms)
         if leg.fills > 0:
             base = side * leg.price if terms.from_entry else order.close
-            levels = place_levels(order, base, terms)
+            levels = place_levels(base, order.atr, order.ticks, order.exits, terms)
             fault = entry_fault(side * leg.reference, side * leg.price, base, levels, terms)
             return fault, leg, levels
         entry += 1

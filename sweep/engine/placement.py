@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from detectors.bars import MINUTE_NS, Float, Int
 from sweep.engine.first_passage import Records, collect_records
-from sweep.engine.jit import kernel
+from sweep.engine.jit import at, kernel, making
 from sweep.engine.sets import Bounds
 from sweep.engine.settings import Terms
-from sweep.engine.symbol_data import MINUTE, OPEN, FillBars, SymbolData
+from sweep.engine.symbol_data import BUCKET, MINUTE, OPEN, FillBars, SymbolData
 from sweep.engine.trade import Exits, Order, fee_per_share, fill_price, place_levels
 
 Places = NDArray[np.int32]
@@ -33,7 +33,8 @@ CLOSE, ATR, TICKS, OPENING, ENTRY_PRICE, ENTRY_FEE, QUANTITY, SIDE = range(8)
     AFTER,
     ADVERSE,
     FAVOURABLE,
-) = range(11)
+    ENTRY_BUCKET,
+) = range(12)
 """Columns of `CandidateTable.places`."""
 
 
@@ -65,7 +66,7 @@ def order_of(
     timed = decision + exits.hold_bars * bar_minutes
     forced, minute = last + 1, min(flat, timed)
     if minute < first_at.shape[1]:
-        bar = widened(first_at[places[PLACE], minute])
+        bar = widened(first_at[at(places[PLACE]), at(minute)])
         if bar >= 0:
             forced = bar
     return Order(
@@ -99,6 +100,7 @@ def _enter(fills: Float, terms: Terms, prices: Float, places: Places) -> None:
             prices[i, OPENING : QUANTITY + 1] = np.nan
             continue
         places[i, ENTRY_MINUTE] = int(fills[bar, MINUTE])
+        places[i, ENTRY_BUCKET] = int(fills[bar, BUCKET])
         opening = fills[bar, OPEN]
         price = fill_price(opening, side, terms)
         quantity = terms.notional / abs(opening)
@@ -106,7 +108,7 @@ def _enter(fills: Float, terms: Terms, prices: Float, places: Places) -> None:
         prices[i, ENTRY_FEE] = fee_per_share(price, side < 0, quantity, terms)
 
 
-@kernel
+@making
 def _reach(
     prices: Float, places: Places, first_at: Places, exits: Exits, terms: Terms
 ) -> tuple[Int, Float, Float]:
@@ -116,7 +118,7 @@ def _reach(
     for i in range(n):
         order = order_of(prices[i], places[i], first_at, exits, terms.bar_minutes)
         base = order.side * order.entry_price if terms.from_entry else order.close
-        levels = place_levels(order, base, terms)
+        levels = place_levels(base, order.atr, order.ticks, exits, terms)
         until[i] = order.forced
         adverse[i], favourable[i] = -levels.stop, levels.trigger
     return until, adverse, favourable
@@ -138,11 +140,20 @@ def widest_exits(bounds: Bounds) -> Exits:
 def first_at_minute(fills: FillBars, first: Int, last: Int, length: Int) -> Places:
     """Return the first fill bar at or after each minute of each session, -1 if none."""
     table = np.full((len(first), int(length.max(initial=0)) + 1), -1, np.int32)
-    minutes = np.arange(table.shape[1])
-    for k, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-        bar = begin + np.searchsorted(fills.rows[begin : end + 1, MINUTE], minutes)
-        table[k] = np.where(bar <= end, bar, -1)
+    _fill_first(fills.rows, first, last, table)
     return table
+
+
+@kernel
+def _fill_first(fills: Float, first: Int, last: Int, table: Places) -> None:
+    for k in range(len(table)):
+        bar = first[k]
+        for minute in range(table.shape[1]):
+            while bar <= last[k] and fills[bar, MINUTE] < minute:
+                bar += 1
+            if bar > last[k]:
+                break
+            table[k, minute] = bar
 
 
 def place(

@@ -20,7 +20,7 @@ from detectors.contract import Detector
 from detectors.evaluate import evaluate
 from sweep.engine.block import SymbolTrades
 from sweep.engine.candidates import bounds_of
-from sweep.engine.jit import kernel
+from sweep.engine.jit import making
 from sweep.engine.placement import AXIS, DECISION, SIDE, Placed, place
 from sweep.engine.set_by_set import follow
 from sweep.engine.sets import ParameterSets
@@ -31,7 +31,7 @@ from sweep.engine.trade import TAKEN, Exits
 HALF_HOUR = 30
 
 
-@kernel
+@making
 def _each_net(placed: Placed, exits: Exits, terms: Terms, in_parts: bool | None) -> Float:
     """Return net R of an entry at each candidate on its own, NaN where it becomes no trade."""
     out = np.full(len(placed.prices), np.nan)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detectors.bars import Float
 from detectors.contract import Columns, Detector
 from detectors.evaluate import factor_inputs, ramp, ramps_of
-from sweep.engine.jit import kernel
+from sweep.engine.jit import kernel, making
 from sweep.engine.sets import Bounds, ParameterSets
 
 _ABOVE = 1.0 + 1e-9  # a weighted mean may round to an ulp more than the largest of its values
@@ -75,7 +75,7 @@ def factor_values(
     return _through_ramps(inputs, varying_scales(detector, bounds), *ramps_of(detector))
 
 
-@kernel
+@making
 def _through_ramps(
     inputs: Float,
     scaled: NDArray[np.bool_],

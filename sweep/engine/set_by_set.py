@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import Float, Int
-from sweep.engine.jit import kernel
+from sweep.engine.jit import at, kernel
 from sweep.engine.partial_fills import trade_in_parts
 from sweep.engine.placement import AFTER, AXIS, LENGTH, ROW, Placed, order_of, widened
 from sweep.engine.scores import Scoring
+from sweep.engine.scratch import Scratch
 from sweep.engine.settings import Terms
 from sweep.engine.signals import Tests, link_signals, mark_signals, score_at
 from sweep.engine.sums import account
-from sweep.engine.symbol_data import BAR, MINUTE
+from sweep.engine.symbol_data import BAR, BUCKET, MINUTE
 from sweep.engine.trade import COOLDOWN, IN_TRADE, TAKEN, Exits, Outcome
 from sweep.engine.whole_fills import trade_whole
 
@@ -68,9 +69,9 @@ def follow(placed: Placed, i: int, exits: Exits, terms: Terms, in_parts: bool | 
 @kernel
 def time_in_trade(placed: Placed, i: int, trade: Outcome, terms: Terms) -> tuple[int, int]:
     """Return signal buckets and minutes from the entry to the exit of a trade."""
-    begin = int(placed.fills[trade.entry, MINUTE])
-    end = int(placed.fills[trade.exit, MINUTE])
-    bars = end // terms.bar_minutes - begin // terms.bar_minutes + 1
+    entered, left = placed.fills[trade.entry], placed.fills[trade.exit]
+    begin, end = int(entered[MINUTE]), int(left[MINUTE])
+    bars = int(left[BUCKET] - entered[BUCKET]) + 1
     return bars, min(end + terms.fill_minutes, widened(placed.places[i, LENGTH])) - begin
 
 
@@ -78,7 +79,7 @@ def time_in_trade(placed: Placed, i: int, trade: Outcome, terms: Terms) -> tuple
 def candidate_after(placed: Placed, i: int, free: int) -> int:
     """Return the first candidate at or after bar `free`, at most the next session's first."""
     bar = min(free, len(placed.at_row) - 1)
-    return min(widened(placed.at_row[bar]), widened(placed.places[i, AFTER]))
+    return min(widened(placed.at_row[at(bar)]), widened(placed.places[at(i), AFTER]))
 
 
 @kernel
@@ -104,6 +105,7 @@ def run_set_by_set(
     blocks: Int,
     members: Int,
     sets: tuple[Float, Int, Float],
+    scratch: Scratch,
     out: Output,
 ) -> int:
     """Run sets over one symbol's candidates.
@@ -119,6 +121,8 @@ def run_set_by_set(
         int64, the sets to run.
     sets
         Thresholds float64 [sets, tests + 1], variant int64 [sets], exits float64 [sets, 7].
+    scratch
+        Room for the longest block.
     out
         What is added to.
 
@@ -128,10 +132,7 @@ def run_set_by_set(
         Number of trades recorded.
     """
     thresholds, variant, exits = sets
-    longest = 0
-    for b in range(len(blocks) - 1):
-        longest = max(longest, blocks[b + 1] - blocks[b])
-    passes, following = np.empty(longest, np.bool_), np.empty(longest + 1, np.int32)
+    passes, following = scratch.passes, scratch.following[0]
     recording = len(out.fate) > 0
     count = 0
     for b in range(len(blocks) - 1):

@@ -100,6 +100,35 @@ def link_signals(passes: NDArray[np.bool_], length: int, following: Next) -> Non
 
 
 @kernel
+def list_signals(
+    passes: NDArray[np.bool_], span: tuple[int, int], signals: Next, before: Next
+) -> int:
+    """List the marked places.
+
+    Parameters
+    ----------
+    passes, span
+        As in `mark_signals`.
+    signals, before
+        int32 [n + 1], out: the marked candidates in order, and the number of those before each
+        place of the span.
+
+    Returns
+    -------
+    int
+        Number of marked places.
+    """
+    first, after = span
+    length, count = after - first, 0
+    for i in range(length):
+        signals[count] = first + i  # overwritten unless marked: there is no branch to guess
+        before[i] = count
+        count += passes[i]
+    before[length] = count
+    return count
+
+
+@kernel
 def score_at(varied: Float, scoring: Scoring | None, s: int, variant: int, i: int) -> float:
     """Return the score that set s gives to candidate i."""
     if scoring is not None:

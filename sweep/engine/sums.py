@@ -1,14 +1,14 @@
 """Running sums of a set's trades, from which all its metrics are made.
 
-A trade enters the sums of a set by `account`, or as a row of contributions that several sets share
-(`contribute`, then `sweep.engine.shared_exits`); both add the same numbers in the same order.
+A trade enters the sums of a set by `account`, or as a row that several sets may share
+(`sweep.engine.tally`); both add the same numbers in the same order.
 """
 
 import numpy as np
 
 from detectors.bars import Float
 from sweep.engine.jit import kernel
-from sweep.engine.trade import EXIT_REASONS, SESSION_END, Outcome
+from sweep.engine.trade import EXIT_REASONS, Outcome
 
 BEST = 5  # trades whose share of the total is shown
 (
@@ -24,12 +24,6 @@ BEST = 5  # trades whose share of the total is shown
     LOSSES,
     REASONS,
 ) = range(11)
-"""Columns that sums and contributions have in common; one a reason from REASONS on."""
-
-NET = REASONS + len(EXIT_REASONS) - 1
-"""Column of contributions: the net result, in the place of the last reason, which follows."""
-
-CONTRIBUTIONS = NET + 1
 TRADES = REASONS + len(EXIT_REASONS)
 MEAN, SQUARES, TOP = TRADES + 1, TRADES + 2, TRADES + 3
 SUMS = TOP + BEST
@@ -52,29 +46,6 @@ def place_among_best(sums: Float, net: float) -> None:
 
 
 @kernel
-def contribute(out: Float, trade: Outcome, bars: int, minutes: int) -> None:
-    """Write what a trade adds to the sums of any set that takes it.
-
-    Parameters
-    ----------
-    out
-        float64 [CONTRIBUTIONS], two cache lines.
-    trade
-        The trade.
-    bars, minutes
-        Signal buckets and minutes in the trade.
-    """
-    out[:] = 0.0
-    out[WON], out[LOST] = max(trade.net, 0.0), max(-trade.net, 0.0)
-    out[GROSS], out[TARGET_FIRST], out[NOTIONAL] = trade.gross, trade.first, trade.notional
-    out[BARS], out[MINUTES], out[AMBIGUOUS] = bars, minutes, trade.ambiguous
-    out[WINS], out[LOSSES] = trade.net > 0.0, trade.net < 0.0
-    if trade.reason != SESSION_END:
-        out[REASONS + trade.reason] = 1.0
-    out[NET] = trade.net
-
-
-@kernel
 def account(sums: Float, trade: Outcome, bars: int, minutes: int) -> None:
     """Add one trade to the sums of a set; mean and squares by Welford's recurrence.
 
@@ -82,8 +53,10 @@ def account(sums: Float, trade: Outcome, bars: int, minutes: int) -> None:
     ----------
     sums
         float64 [SUMS], one row of `empty_sums`.
-    trade, bars, minutes
-        As in `contribute`.
+    trade
+        The trade.
+    bars, minutes
+        Signal buckets and minutes in the trade.
     """
     sums[TRADES] += 1.0
     if trade.net > 0.0:

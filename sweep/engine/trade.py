@@ -133,18 +133,17 @@ def floor_tick(level: float, ticks: float) -> float:
     """Round a level down to a tick; the result is the double nearest to its decimal price."""
     count = level * ticks
     nearest = np.floor(count + 0.5)
-    if abs(count - nearest) <= _ON_TICK * abs(nearest):
-        return float(nearest / ticks)
-    return float(np.floor(count) / ticks)
+    whole = nearest if abs(count - nearest) <= _ON_TICK * abs(nearest) else np.floor(count)
+    return float(whole / ticks)
 
 
 @kernel
-def place_levels(order: Order, base: float, terms: Terms) -> Levels:
+def place_levels(base: float, atr: float, ticks: float, exits: Exits, terms: Terms) -> Levels:
     """Round stop and target away from `base`, the turned close or entry fill (6.1)."""
-    stop = floor_tick(base - order.exits.stop_atr * order.atr, order.ticks)
-    target = -floor_tick(-(base + order.exits.target_atr * order.atr), order.ticks)
+    stop = floor_tick(base - exits.stop_atr * atr, ticks)
+    target = -floor_tick(-(base + exits.target_atr * atr), ticks)
     if terms.trade_through:
-        return Levels(stop, target, (np.floor(target * order.ticks + 0.5) + 1.0) / order.ticks)
+        return Levels(stop, target, (np.floor(target * ticks + 0.5) + 1.0) / ticks)
     return Levels(stop, target, target)
 
 

@@ -106,7 +106,7 @@ def trade_whole(
         return dropped(AFTER_FLAT)
     opening, entry_price = order.opening, order.entry_price
     base = side * entry_price if terms.from_entry else order.close
-    levels = place_levels(order, base, terms)
+    levels = place_levels(base, order.atr, order.ticks, order.exits, terms)
     fault = entry_fault(side * opening, side * entry_price, base, levels, terms)
     if fault != TAKEN:
         return dropped(fault)
