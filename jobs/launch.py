@@ -3,6 +3,7 @@
 0 done, 1 failed, 2 the command cannot be used as it is.
 """
 
+import contextlib
 import logging
 import shlex
 import signal
@@ -56,6 +57,8 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
         Composed configuration.
     """
     signal.signal(signal.SIGTERM, _interrupt)  # `ray job stop` counts as Ctrl-C
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by nohup
+        signal.signal(signal.SIGINT, _interrupt)
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     if plain["log"]["json"]:
         from sweep.report import json_lines  # noqa: PLC0415 - not needed to print help
@@ -105,6 +108,8 @@ def _remedy(text: str, config: Mapping[str, Any]) -> str:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    with contextlib.suppress(RuntimeError):  # the stream was just being written to
+        _log.warning("stopping")  # at once: to leave Ray takes seconds
     raise KeyboardInterrupt
 
 

@@ -15,7 +15,7 @@ from sweep.report.console import NEEDS_IMPROVEMENT, TOP, needs_improvement
 from sweep.report.page.markup import breakable, h, table
 from sweep.report.page.scales import UNKNOWN, count, percent, plain, signed
 from sweep.report.page.source import SweepFolder
-from sweep.report.page.verdict_part import chip, verdict_of
+from sweep.report.page.verdict_part import by_verdict, chip, verdict_of
 
 BEST = 10
 """Best sets of a detector that are listed, beside the final and the configured one."""
@@ -70,9 +70,10 @@ class Row:
 
 
 def leaderboard_rows(sweep: SweepFolder) -> list[Row]:
-    """Return the rows of all detectors, best objective first, those not evaluable last."""
+    """Return the rows of all detectors, what holds first, those not evaluable last."""
     rows: list[Row] = []
-    for name, about in sweep.detectors.items():
+    for name in by_verdict(sweep):
+        about = sweep.detectors[name]
         if about["reason"]:
             rows.append(Row(name, "", "", ALL, f"not evaluable: {about['reason']}", {}))
         elif sweep.has("parameter_sets.parquet"):

@@ -1,6 +1,7 @@
 """The first screen: what was tried, what holds, and how sure that is."""
 
 import collections
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -104,10 +105,6 @@ def verdict_table(sweep: SweepFolder) -> Markup:
     intervals = {n: interval(sweep.evidence.get(n, {})) for n in sweep.detectors}
     ends = [v for found in intervals.values() if found for v in found]
     scale = Scale(*extent(ends, zero=True), 8, _FOREST[0] - 8)
-    names = sorted(
-        sweep.detectors,
-        key=lambda n: (_ORDER.index(verdict_of(sweep, n)), -(intervals[n] or (-9e9,))[0], n),
-    )
     head = h(
         "tr",
         h("th", "Detector", scope="col"),
@@ -122,8 +119,19 @@ def verdict_table(sweep: SweepFolder) -> Markup:
         h("th", "Tried", scope="col", class_="num"),
         h("th", "Why", scope="col"),
     )
-    rows = [_row(sweep, name, intervals[name], scale) for name in names]
+    rows = [_row(sweep, name, intervals[name], scale) for name in by_verdict(sweep)]
     return table("Verdict of every detector", head, rows, kind="verdicts")
+
+
+def by_verdict(sweep: SweepFolder) -> list[str]:
+    """Return the detectors in the order of the page: what holds first, then by what it earned."""
+
+    def place(name: str) -> tuple[int, float, str]:
+        found = interval(sweep.evidence.get(name, {}))
+        earned = -found[0] if found else math.inf
+        return _ORDER.index(verdict_of(sweep, name)), earned, name
+
+    return sorted(sweep.detectors, key=place)
 
 
 def _row(sweep: SweepFolder, name: str, found: Interval | None, scale: Scale) -> Markup:

@@ -16,7 +16,7 @@ from sweep.report.page.markup import h
 from sweep.report.page.session_bars import browser_data
 from sweep.report.page.source import SweepFolder
 from sweep.report.page.trade_part import trade_part
-from sweep.report.page.verdict_part import facts, headline, tried, verdict_table
+from sweep.report.page.verdict_part import by_verdict, facts, headline, tried, verdict_table
 from sweep.store.place import Place
 from sweep.store.results import REPORT, SWEEP, Results
 
@@ -46,7 +46,7 @@ def write_report(folder: Place) -> Place:
     sweep = SweepFolder(folder)
     storage_root = folder.parent.parent
     rows = leaderboard_rows(sweep)
-    detectors = [detector_part(sweep, name) for name in sweep.detectors]
+    detectors = [detector_part(sweep, name) for name in by_verdict(sweep)]
     parts: list[Part] = [
         ("leaderboard", "Leaderboard", leaderboard(sweep, rows)),
         ("detectors", "Detectors", h("div", _picker(sweep), detectors, class_="detectors")),
@@ -96,7 +96,7 @@ def _made_by() -> bytes:
 
 
 def _picker(sweep: SweepFolder) -> Markup:
-    links = [h("li", h("a", name, href=f"#d-{name}")) for name in sweep.detectors]
+    links = [h("li", h("a", name, href=f"#d-{name}")) for name in by_verdict(sweep)]
     return h("nav", h("ul", links), class_="picker", aria_label="Detectors")
 
 

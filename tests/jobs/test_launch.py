@@ -1,0 +1,52 @@
+"""How a job ends when it is told to."""
+
+import os
+import signal
+
+import pytest
+from omegaconf import OmegaConf
+
+from jobs.launch import FAILED, finish
+
+
+@pytest.fixture
+def _handlers():
+    """Put back what a job installs."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_handlers")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_is_acknowledged_before_the_job_winds_down(number, caplog):
+    heard = []
+
+    def work(_config):
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            heard.append(caplog.text)  # what takes seconds: Ray goes, tables are written
+        return 0
+
+    with pytest.raises(SystemExit) as left:
+        finish("report", work, OmegaConf.create({"log": {"json": False}}))
+    assert left.value.code == FAILED
+    assert "stopping" in heard[0]
+    assert "to go on" not in heard[0]
+    assert "interrupted; to go on: " in caplog.text
+
+
+@pytest.mark.usefixtures("_handlers")
+def test_a_signal_that_is_ignored_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def work(_config):
+        os.kill(os.getpid(), signal.SIGINT)
+        return 7
+
+    with pytest.raises(SystemExit) as left:
+        finish("report", work, OmegaConf.create({"log": {"json": False}}))
+    assert left.value.code == 7
