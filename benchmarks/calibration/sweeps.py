@@ -5,6 +5,7 @@ that trials call, and left as parts; `run_sweep` then finds nothing left to eval
 """
 
 import dataclasses
+import functools
 import json
 import tempfile
 import time
@@ -71,20 +72,14 @@ def searched_ranges() -> dict[str, dict[str, object]]:
 def make_sweep(run: Run) -> dict[str, object]:
     """Make a sweep and return its row, one entry a detector under `detectors`."""
     started = time.process_time()
+    market, symbols = _market(run.kind == "planted", run.sessions, run.seed, run.edge_sharpe)
     with tempfile.TemporaryDirectory(prefix="calibration-") as folder:
         root = Path(folder)
-        market = SampleSpec(
-            root / "never-written",
-            sessions=run.sessions,
-            seed=run.seed,
-            edge="planted" if run.kind == "planted" else "none",
-            edge_sharpe=run.edge_sharpe,
-            episodes=run.kind == "planted",
-        )
+        (root / "bars").symlink_to(Path(market.name) / "bars")
         free = {asset_class: Costs() for asset_class in DEFAULT_COSTS}
         spec = SweepSpec(
             storage_root=root,
-            symbols=write_market(root, market),
+            symbols=symbols,
             detectors=run.detectors,
             costs=DEFAULT_COSTS if run.costs == "default" else free,
             space=searched_ranges(),
@@ -98,6 +93,23 @@ def make_sweep(run: Run) -> dict[str, object]:
     seconds = time.process_time() - started
     made = {"commit": about["git_commit"], "finished_at": about["timings"]["finished_at"]}
     return dataclasses.asdict(run) | {"detectors": rows, "cpu_s": round(seconds, 2)} | made
+
+
+@functools.lru_cache(maxsize=2)  # one of each kind, whose runs take turns
+def _market(
+    planted: bool, sessions: int, seed: int, edge_sharpe: float
+) -> tuple[tempfile.TemporaryDirectory, tuple[str, ...]]:
+    """Write a market for the sweeps on it; its folder goes when it is no longer kept."""
+    folder = tempfile.TemporaryDirectory(prefix="calibration-market-")
+    spec = SampleSpec(
+        Path(folder.name) / "never-written",
+        sessions=sessions,
+        seed=seed,
+        edge="planted" if planted else "none",
+        edge_sharpe=edge_sharpe,
+        episodes=planted,
+    )
+    return folder, write_market(Path(folder.name), spec)
 
 
 def run_inline(spec: SweepSpec) -> SweepOutcome:
