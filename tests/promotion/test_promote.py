@@ -5,6 +5,7 @@ import datetime as dt
 import functools
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -391,3 +392,30 @@ def test_outside_a_checkout_the_configuration_is_left_and_pulled_later(here, pas
     assert here.file.exists()
     (here.conf.parent / ".git").rmdir()
     assert "lies in no checkout" in refusal(here.conf)
+
+
+@pytest.mark.s3
+@pytest.mark.postgres
+def test_a_promotion_in_a_bucket_is_mirrored_into_postgres(here, passing, s3_root, postgres_store):
+    for file in filter(Path.is_file, here.root.rglob("*")):
+        bucket_file = s3_root / str(file.relative_to(here.root))
+        bucket_file.bucket.put(bucket_file.key, file)
+    sweep = dataclasses.replace(here.sweep, storage_root=s3_root, store="postgres")
+    spec = dataclasses.replace(here.spec, storage_root=s3_root, store="postgres")
+    report = promote(spec, sweep, read_sweep(s3_root, here.sweep_id), [NAME])
+    (found,) = report.outcomes
+    assert (found.status, found.seen) == ("promoted", 1)
+    assert report.notes == (f"written: {here.file}",)
+    assert promoted_parameters(s3_root) == {NAME: found.new}
+    assert promoted_by(s3_root, here.sweep_id) == (NAME,)
+    (look,) = looks_of(s3_root)
+    assert (look.set_id, look.mean_r_new) == (read_record(s3_root, NAME).current["set_id"], 0.2)
+    again = promote(spec, sweep, read_sweep(s3_root, here.sweep_id), [NAME])
+    assert again.outcomes[0].status == "unchanged"
+    assert undo(spec, [NAME]).outcomes[0].status == "undone"
+    assert promoted_parameters(s3_root) == {}
+    assert not here.file.exists()
+    rows = postgres_store.read("promotions", order_by=["promoted_at"]).to_pylist()
+    assert [row["action"] for row in rows] == ["promote", "undo"]
+    assert len(postgres_store.read("holdout_looks")) == 1
+    assert not path_of(here.root, NAME).exists()
