@@ -121,6 +121,12 @@ def test_every_detector_is_shown_with_its_state(text):
     assert not re.search(r"\b0 trades", words)
 
 
+def test_every_statistic_is_read_out_beside_the_criteria(text):
+    words = " ".join("".join(Elements(text).words).split())
+    for said in ("luckiest of 17 independent tries with 90.0%", "in under 1.1 years of data luck"):
+        assert said in words
+
+
 def test_nothing_is_loaded_from_elsewhere_and_no_host_is_told(text):
     for tag, attributes in Elements(text).tags:
         assert not {"src", "srcset", "action"} & set(attributes), tag

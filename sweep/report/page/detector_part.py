@@ -19,6 +19,7 @@ from sweep.report.page.scatter import scatter
 from sweep.report.page.source import PARAM, Document, SweepFolder, column
 from sweep.report.page.surfaces import landscape
 from sweep.report.page.verdict_part import chip, verdict_of, why
+from sweep.report.readings import readings
 
 
 def detector_part(sweep: SweepFolder, name: str) -> Markup:
@@ -134,6 +135,7 @@ def _criteria(evidence: Document) -> Markup | None:
         "div",
         h("h4", "Evidence"),
         shown,
+        h("ul", (h("li", sentence) for sentence in readings(evidence))),
     )
 
 
