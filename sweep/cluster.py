@@ -9,6 +9,8 @@ from typing import Any
 #: What `ray job submit` and `ray start` leave in the environment of those who belong to a cluster.
 _MARKS = ("RAY_ADDRESS", "RAY_JOB_ID", "RAY_JOB_SUBMISSION_ID")
 
+_TOO_SLOW = "timed out during startup"
+
 
 def ray_module(name: str = "ray") -> Any:  # noqa: ANN401
     """Return Ray or a part of it, imported when first needed.
@@ -43,6 +45,8 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
     ------
     ValueError
         If the cluster's ports are open to everybody.
+    OSError
+        If a private Ray does not come up.
     """
     ray = ray_module()
     if ray.is_initialized():
@@ -52,7 +56,7 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
     quiet = {"log_to_driver": False, "logging_level": "WARNING"}
     if not named:
         processors = workers or os.cpu_count() or 1
-        ray.init(address="local", num_cpus=processors, include_dashboard=False, **quiet)
+        _start(ray, address="local", num_cpus=processors, include_dashboard=False, **quiet)
     elif os.environ.get("RAY_AUTH_MODE") == "token" or insecure:
         ray.init(address=address or os.environ.get("RAY_ADDRESS", "auto"), **quiet)
     else:
@@ -64,3 +68,21 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
         yield named
     finally:
         ray.shutdown()
+
+
+def _start(ray: Any, **settings: Any) -> None:  # noqa: ANN401
+    """Start a private Ray; on a busy machine its 30 s may be too few for the first try."""
+    for tries in (1, 2):
+        try:
+            ray.init(**settings)
+        except Exception as error:
+            if _TOO_SLOW not in str(error):
+                raise
+            ray.shutdown()
+            if tries == 2:
+                raise OSError(
+                    "Ray did not start within 30 s, twice; the machine may be overloaded or its "
+                    "memory full; run the same command again, with fewer ray.workers"
+                ) from error
+        else:
+            return

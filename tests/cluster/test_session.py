@@ -63,3 +63,33 @@ def test_a_private_ray_is_shut_down_whatever_happens(calls):
     with pytest.raises(RuntimeError, match="private"):
         fail()
     assert calls == [("local", 3), "shutdown"]
+
+
+@pytest.mark.parametrize(("failures", "starts"), [(1, 2), (2, 2)])
+def test_a_ray_that_starts_too_slowly_has_another_chance(calls, monkeypatch, failures, starts):
+    ray, left = cluster.ray_module(), [Exception("The current node timed out during startup.")]
+    left *= failures
+
+    def init(**how):
+        calls.append("start")
+        if left:
+            raise left.pop()
+
+    monkeypatch.setattr(ray, "init", init)
+    if failures == 1:
+        with ray_session(None, 3, insecure=False):
+            pass
+    else:
+        with pytest.raises(OSError, match="not start within 30 s, twice"):  # noqa: SIM117
+            with ray_session(None, 3, insecure=False):
+                pass
+    assert calls.count("start") == starts
+
+
+def test_what_else_keeps_ray_from_starting_is_told_as_it_is(calls, monkeypatch):
+    def init(**how):
+        raise PermissionError("the folder")
+
+    monkeypatch.setattr(cluster.ray_module(), "init", init)
+    with pytest.raises(PermissionError, match="the folder"), ray_session(None, 3, insecure=False):
+        pass
