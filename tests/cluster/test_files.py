@@ -59,8 +59,11 @@ def cluster_faults(config):
         start = [command for command in commands if "ray start" in command]
         if len(start) != 1:
             faults.append(f"{kind} has no start command")
-        elif "RAY_AUTH_MODE=token" not in start[0]:
-            faults.append(f"{kind} starts without a token")
+        else:
+            if "RAY_AUTH_MODE=token" not in start[0]:
+                faults.append(f"{kind} starts without a token")
+            if "--metrics-export-port=8080" not in start[0]:
+                faults.append(f"{kind} exports its metrics on a random port")
     text = yaml.safe_dump(config)
     if SECRET.search(text):
         faults.append("a secret stands in the file")
@@ -110,6 +113,12 @@ def test_the_cluster_file_passes_ray_and_our_own_checks(cluster):
             "worker starts without a token",
         ),
         (
+            lambda c: c.update(
+                worker_start_ray_commands=["RAY_AUTH_MODE=token ray start --address=$RAY_HEAD_IP"]
+            ),
+            "worker exports its metrics on a random port",
+        ),
+        (
             lambda c: c["setup_commands"].append("export DATABASE_URL=postgresql://a:b@c/d"),
             "a secret stands in the file",
         ),
@@ -128,27 +137,69 @@ def test_every_mount_is_explained_and_the_bundle_is_what_make_writes(cluster):
         assert source in (makefile if source == "dist/cluster" else guide)
 
 
-def containers(manifest):
-    cluster = manifest["spec"]["rayClusterSpec"]
-    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
-    return [group["template"]["spec"]["containers"][0] for group in groups]
+def manifest_faults(manifest):
+    """Return what is wrong with a RayJob.
+
+    Fields were held once against the schema of KubeRay's custom resource, unknown ones refused.
+    """
+    faults, spec = [], manifest["spec"]
+    cluster = spec["rayClusterSpec"]
+    head, workers = cluster["headGroupSpec"], cluster["workerGroupSpecs"]
+    pods = [group["template"]["spec"] for group in (head, *workers)]
+    containers = [pod["containers"][0] for pod in pods]
+    most = sum(int(w["rayStartParams"]["num-cpus"]) * w["maxReplicas"] for w in workers)
+    rules = {
+        "no job of Ray": (manifest["apiVersion"], manifest["kind"]) == ("ray.io/v1", "RayJob"),
+        "another Ray than the lock's": cluster["rayVersion"] == ray.__version__,
+        "no token": cluster.get("authOptions") == {"mode": "token"},
+        "the head runs trials": head["rayStartParams"].get("num-cpus") == "0",
+        "the head is public": head.get("serviceType") == "ClusterIP",
+        "the cluster outlives its job": spec.get("shutdownAfterJobFinishes") is True,
+        "a lost head ends it": spec.get("backoffLimit", 0) > 0,
+        "nodes differ in code": len({one["image"] for one in containers}) == 1,
+        "a value in the environment": not any("env" in one for one in containers),
+        "no role for the bucket": all("serviceAccountName" in pod for pod in pods),
+        "ray.workers is not what may come": f"ray.workers={most}" in spec["entrypoint"].split(),
+        "Ray counts other processors than Kubernetes": all(
+            w["rayStartParams"]["num-cpus"] == one["resources"]["requests"]["cpu"]
+            for w, one in zip(workers, containers[1:], strict=True)
+        ),
+        "a secret stands in the file": not SECRET.search(yaml.safe_dump(manifest)),
+    }
+    faults += [fault for fault, kept in rules.items() if not kept]
+    return faults
 
 
 def test_the_manifest_is_one_job_with_a_token_and_no_trials_on_the_head(manifest):
-    # Fields were held against the schema of KubeRay's custom resource, unknown ones refused.
-    assert (manifest["apiVersion"], manifest["kind"]) == ("ray.io/v1", "RayJob")
-    spec = manifest["spec"]
-    cluster = spec["rayClusterSpec"]
-    assert cluster["rayVersion"] == ray.__version__
-    assert cluster["authOptions"] == {"mode": "token"}
-    assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
-    assert cluster["headGroupSpec"]["serviceType"] == "ClusterIP"
-    assert spec["shutdownAfterJobFinishes"] is True
-    assert len({container["image"] for container in containers(manifest)}) == 1
-    assert not any("env" in container for container in containers(manifest))
-    assert not SECRET.search((ROOT / "docs" / "rayjob.yaml").read_text())
-    workers = sum(g["maxReplicas"] * 16 for g in cluster["workerGroupSpecs"])
-    assert f"ray.workers={workers}" in spec["entrypoint"]
+    assert manifest_faults(manifest) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda c, _: c.pop("authOptions"), "no token"),
+        (lambda c, _: c.update(rayVersion="2.51.0"), "another Ray than the lock's"),
+        (lambda c, _: c["headGroupSpec"]["rayStartParams"].pop("num-cpus"), "the head runs"),
+        (lambda c, _: c["headGroupSpec"].update(serviceType="LoadBalancer"), "head is public"),
+        (lambda c, _: c["workerGroupSpecs"][0].update(maxReplicas=15), "ray.workers"),
+        (
+            lambda c, _: c["workerGroupSpecs"][0]["rayStartParams"].update({"num-cpus": "32"}),
+            "Ray counts other processors",
+        ),
+        (lambda _, w: w["containers"][0].update(image="elsewhere:1"), "nodes differ"),
+        (
+            lambda _, w: w["containers"][0].update(
+                env=[{"name": "DATABASE_URL", "value": "postgresql://a:b@c/d"}]
+            ),
+            "a secret stands in the file",
+        ),
+        (lambda _, w: w.pop("serviceAccountName"), "no role"),
+    ],
+)
+def test_what_kubernetes_lets_through_is_found_here(manifest, change, fault):
+    cluster = manifest["spec"]["rayClusterSpec"]
+    change(cluster, cluster["workerGroupSpecs"][0]["template"]["spec"])
+    assert any(fault in found for found in manifest_faults(manifest))
 
 
 def test_the_command_of_the_manifest_is_one_that_the_job_takes(manifest, monkeypatch):
