@@ -123,7 +123,11 @@ def _refuse(job: str, faults: tuple[str, ...] | list[str]) -> NoReturn:
 
 
 def _leave(job: str, code: int, status: str) -> NoReturn:
-    logging.shutdown()
     if job in _LAST_LINE:
-        sys.stdout.write(_LAST_LINE[job].format(status) + "\n")
+        last = _LAST_LINE[job].format(status)
+        if logging.getLogger().isEnabledFor(logging.INFO):  # Hydra's, or JSON
+            _log.info(last)
+        else:
+            sys.stdout.write(f"{last}\n")
+    logging.shutdown()
     sys.exit(code)

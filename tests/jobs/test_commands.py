@@ -1,5 +1,6 @@
 """The commands as a user types them: exit codes, what is printed, what is written."""
 
+import json
 import os
 import re
 import secrets
@@ -161,8 +162,8 @@ def leaks(folder, *texts):
 
 
 @pytest.mark.ray
-def test_sample_backfill_coverage_backtest_and_sweep(tmp_path, monkeypatch):
-    """The way of `make sweep`, on fewer sessions; the second sweep has nothing to do.
+def test_every_job_and_no_byte_of_a_secret(tmp_path, monkeypatch):
+    """Every job once, on few sessions; the second sweep has nothing to do, in JSON.
 
     Every credential holds a marker, and no byte that is written holds one: tables, database,
     output, logs of Ray.
@@ -203,12 +204,30 @@ def test_sample_backfill_coverage_backtest_and_sweep(tmp_path, monkeypatch):
     assert last.startswith("SWEEP RESULT status=done sets=12 failed=0 results=store/results/s")
     report = Path(tmp_path, last.rpartition("results=")[2], "report.html")
     assert "Nothing holds: none of 2 detectors is proven" in report.read_text(encoding="utf-8")
-    again = job("sweep", *sweep, folder=tmp_path)
-    assert again.stdout.splitlines()[-1] == last
-    assert "starting Ray" not in again.stdout
+    again = job("sweep", *sweep, "log.json=true", folder=tmp_path)
+    events = [json.loads(line) for line in again.stdout.splitlines()]
+    assert all(event.keys() >= {"time", "level", "logger", "message"} for event in events)
+    assert events[-1]["message"] == last
+    assert "starting Ray" not in {event.get("stage") for event in events}
+    sweep_id = f"sweep={report.parent.name}"
+    job("report", "storage.root=store", sweep_id, folder=tmp_path)
+    forced = ("detector=breakout_bullish", "force=true", "reason='a look'")
+    refused = job("promote", "storage.root=store", sweep_id, *forced, folder=tmp_path)
+    assert (refused.returncode, "holdout=none" in refused.stdout) == (1, True), refused.stderr
+    watched = job(
+        "watch",
+        "source.root=flat",
+        "storage.root=store",
+        "add=[QQQ]",
+        "once=true",
+        folder=tmp_path,
+    )
+    assert "1 done, 0 put off, 0 failed" in watched.stdout, watched.stdout + watched.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["flat", "store"]
     refused = job("sweep", f"storage.root={MARKERS['AWS_SECRET_ACCESS_KEY']}", folder=tmp_path)
     assert refused.returncode == 2
+    nothing = job("sweep", "storage.root=none", "log.json=true", folder=tmp_path)
+    assert json.loads(nothing.stdout)["message"].startswith("SWEEP RESULT status=failed sets=0")
     away = job("database", "store=postgres", folder=tmp_path)
     assert (away.returncode, "127.0.0.1:1" in away.stdout) == (1, True)
     assert leaks(tmp_path, *said) == []
