@@ -160,7 +160,7 @@ def edge_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, ..
         *("unknown" if value is None else f"{value:.3f}" for value in (spa_p, dsr))
     )
     if dsr is None and findings.active_days < MIN_ACTIVE_DAYS:
-        shown += f" below {MIN_ACTIVE_DAYS} days with trades"
+        shown += f" (under {MIN_ACTIVE_DAYS} days with trades)"
     asked = f"SPA p < {limits.spa_p_max:g} or DSR > {limits.dsr_min:g}"
     return (
         Criterion(
@@ -245,7 +245,7 @@ def _daily_sentence(lower: float | None) -> str:
 
 def _plateau_sentence(ratio: float | None, limit: float) -> str:
     if ratio is None:
-        return "Neither the chosen set nor its neighbours earn."
+        return "Neither the chosen set nor its neighbours are above 0 in sample: no plateau."
     if math.isinf(ratio):
         return "The chosen set earns, its neighbours do not: a lone peak, likely luck."
     return (
