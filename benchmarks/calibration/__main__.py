@@ -117,7 +117,9 @@ def main() -> None:
         done.append(row)
         with given.out.open("a") as out:
             out.write(json.dumps(row) + "\n")
-    text = table(done)
+    made = {_key(row) for row in done}
+    left = sum(_key(dataclasses.asdict(run)) not in made for run in wanted)
+    text = f"{len(wanted) - left} of {len(wanted)} planned sweeps are made.\n\n{table(done)}"
     print(text)
     if given.results is not None:
         given.results.write_text(f"# Calibration\n\n{HEAD}\n\n{text}", encoding="utf-8")
