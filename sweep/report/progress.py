@@ -10,19 +10,31 @@ from typing import Self
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
     TaskID,
     TextColumn,
-    TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 _log = logging.getLogger(__name__)
 
 LINE_SECONDS = 10.0
+
+
+NARROW = 110
+"""Columns of a terminal below which the bar is short, so that figures are never cut."""
+
+
+class _Count(ProgressColumn):
+    """Items done and wanted."""
+
+    def render(self, task: Task) -> Text:
+        """Return both, empty where they are not counted."""
+        text = "" if task.total is None else f"{task.completed:,.0f}/{task.total:,.0f}"
+        return Text(text, style="progress.download", no_wrap=True)
 
 
 class _Rate(ProgressColumn):
@@ -31,6 +43,18 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Return the rate, empty before it is known."""
         return Text(f"{task.speed:,.1f}/s" if task.speed else "", style="progress.data.speed")
+
+
+class _Left(ProgressColumn):
+    """Time that is left, or that it took."""
+
+    def render(self, task: Task) -> Text:
+        """Return it, empty before it is known."""
+        seconds = task.finished_time if task.finished else task.time_remaining
+        if seconds is None:
+            return Text("")
+        text = str(dt.timedelta(seconds=round(seconds)))
+        return Text(f"in {text}" if task.finished else f"{text} left", style="progress.remaining")
 
 
 class Reporter:
@@ -51,12 +75,16 @@ class Reporter:
         self._clock = clock
         self._bars = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=20 if self._console.width >= NARROW else 8),
+            _Count(),
             _Rate(),
-            TextColumn("{task.fields[transfer]}"),
-            TimeRemainingColumn(),
+            _Left(),
+            TextColumn(
+                "{task.fields[transfer]}",
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
             console=self._console,
+            expand=True,
         )
         self._stage: str | None = None
         self._task: TaskID | None = None
@@ -122,6 +150,8 @@ class Reporter:
     ) -> None:
         text = stage + (f" ({failed:,} failed)" if failed else "")
         if fresh or self._task is None:
+            if self._task is not None:
+                self._bars.stop_task(self._task)
             self._task = self._bars.add_task(
                 text, total=total or None, completed=done, transfer=transfer
             )

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,8 +85,11 @@ def write_evidence(
     results: Results,
     merged: Mapping[str, Merged],
     full: Sequence[tuple[DetectorPlan, FullSets]],
+    heard: Callable[[int], None],
 ) -> dict[str, dict[str, Any]]:
     """Judge every detector and write `evidence.json`, after the tables, ledger and daily results.
+
+    `heard` is told how many detectors are judged: one takes seconds.
 
     Returns
     -------
@@ -94,12 +97,12 @@ def write_evidence(
         detector -> verdict and main numbers.
     """
     thresholds, ledger = plan.spec.verdict, Ledger(plan.spec.storage_root)
-    measured = {
-        one.detector.name: measure(
-            _case(plan, one, results, merged.get(one.detector.name), sets, ledger)
-        )
-        for one, sets in full
-    }
+    measured = {}
+    for one, sets in full:
+        name = one.detector.name
+        heard(len(measured))
+        measured[name] = measure(_case(plan, one, results, merged.get(name), sets, ledger))
+    heard(len(measured))
     write_stitched(plan, results, measured)
     reservations = () if plan.held_out else (NO_HOLDOUT,)
     if plan.spec.folds.kind == "none":

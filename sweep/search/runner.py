@@ -222,7 +222,7 @@ def _best(spec: SweepSpec, tally: Tally) -> str:
         return ""
     objective = read_objective(spec.search.objectives[0])
     of = f" ({name})" if len(spec.detectors) > 1 else ""
-    return f"best {objective.metric} {objective.sign * value:.4g}{of}"
+    return f"best {objective.sign * value:.4g} {objective.metric}{of}"
 
 
 def _shared(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan, task: Task) -> Work:
@@ -287,8 +287,13 @@ def _conclude(
     failed = sum(int(np.sum(np.array(t["status"].to_pylist()) == "failed")) for t in tables)
     judged = {}
     if outcome.status == "done":
-        tell(Progress("weighing the evidence", total, total, outcome.tally.failed))
-        judged = write_evidence(plan, results, merged, full)
+        judged = write_evidence(
+            plan,
+            results,
+            merged,
+            full,
+            lambda n: tell(Progress("weighing the evidence", n, len(full))),
+        )
     else:
         results.remove(EVIDENCE)
     about = document(

@@ -214,6 +214,21 @@ def test_pairs_of_parameters_are_counted_and_ranked_by_what_they_explain():
     assert len(json.dumps(made)) < 3_000  # however many sets there are
 
 
+def test_the_marks_of_a_map_are_the_sets_nearest_to_the_final_one_by_rank():
+    rng = np.random.default_rng(4)
+    a, b = np.exp(rng.normal(size=200)), rng.normal(size=200)
+    table = pa.table({"param.a": a, "param.b": b})
+    axes = axes_of({"a": ["uniform", 0, 9], "b": ["uniform", -9, 9]}, table, a > 0)
+    made = pair_grids(Landscape(axes, a + b, 7, {}))
+    near = [one["near"] for one in made["axes"]]
+    ranks = [np.array([float((values < v).sum()) for v in values]) for values in (a, b)]
+    away = sum((one - one[7]) ** 2 for one in ranks)
+    closest = np.argsort(away)[1 : len(near[0]) + 1]
+    assert len(closest) >= 5
+    assert sorted(near[0]) == pytest.approx(sorted(a[closest]), rel=1e-4)
+    assert sorted(near[1]) == pytest.approx(sorted(b[closest]), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("first", "last", "expected"),
     [

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 
 from rich.console import Console
 
@@ -67,3 +68,19 @@ def test_on_a_terminal_the_bar_shows_stage_count_and_failures(caplog):
     assert "40/40" in shown
     assert "writing tables" in shown
     assert not caplog.records
+
+
+def test_on_a_narrow_terminal_no_figure_is_cut():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, color_system=None)
+    note = "best 0.5581 daily_lcb_r (power_hour_reversal_bullish)"
+    with Reporter(console) as reporter:
+        reporter.update("loading bars and features")
+        reporter.update("building candidate tables", 0, 8500)
+        reporter.update("evaluating", 8_500, 8_500, 12, note=note)
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).split("\r")[-1].splitlines()
+    shown = [line.rstrip() for line in last if line.strip()]
+    assert any("8,500/8,500" in line and "in 0:00:00 best 0.5581" in line for line in shown)
+    assert any("building candidate tables" in line and "0/8,500" in line for line in shown)
+    assert not any("?" in line or "-:--" in line for line in shown)
+    assert all(len(line) <= 80 for line in shown)

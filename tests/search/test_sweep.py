@@ -70,8 +70,10 @@ def test_a_sweep_ends_in_tables_that_agree_with_each_other(whole):
         0,
         120,
     )
-    assert (heard[-2].stage, heard[-2].done, heard[-2].total) == ("writing tables", 120, 120)
-    assert heard[-1].stage == "weighing the evidence"
+    *_, tables, begun, once, ended = heard
+    assert (tables.stage, tables.done, tables.total) == ("writing tables", 120, 120)
+    assert {one.stage for one in (begun, once, ended)} == {"weighing the evidence"}
+    assert [(one.done, one.total) for one in (begun, once, ended)] == [(0, 2), (1, 2), (2, 2)]
     about = json.loads((outcome.folder / "sweep.json").read_text())
     sets = rows_of(outcome)
     assert [(r["detector"], r["set_id"]) for r in sets] == sorted(
