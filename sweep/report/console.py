@@ -211,7 +211,7 @@ def number(value: float | None, digits: int) -> str:
     """Return a number with some decimals, `-` where it is unknown."""
     if value is None or math.isnan(value):
         return UNKNOWN
-    return f"{value:,.{digits}f}" if math.isfinite(value) else "inf"
+    return f"{round(value, digits) + 0.0:,.{digits}f}" if math.isfinite(value) else "inf"
 
 
 def percent(value: float | None) -> str:

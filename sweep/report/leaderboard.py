@@ -13,12 +13,14 @@ from rich.console import Console
 from sweep.report.console import console, judged, number, table_of
 from sweep.report.fronts import show_front
 from sweep.report.searches import show_searches
-from sweep.report.verdicts import show_verdicts
+from sweep.report.verdicts import holding, show_verdicts
 from sweep.store.place import Place
 from sweep.store.results import FUNNEL, PARAMETER_SETS, SWEEP, read_table
 
 BEST = 3
 """Sets shown per detector, beside the final and the configured one."""
+MANY = 4
+"""Of more detectors only those that hold are shown set by set, the others in one line each."""
 READING = "ranked by search.objective on all sessions outside the hold-out, tries not yet counted"
 
 _METRICS = (
@@ -37,6 +39,8 @@ _STATES = ("trades", "evaluable", "not_evaluable")
 def show_sweep(folder: Place) -> None:
     """Print the best sets of every detector, its symbol-sessions, and its verdict.
 
+    `leaderboard.csv` and the report have all of them.
+
     Parameters
     ----------
     folder
@@ -45,13 +49,18 @@ def show_sweep(folder: Place) -> None:
     about: dict[str, Any] = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
     out = console()
     objectives = about.get("identity", {}).get("objective")
+    detectors = about["detectors"]
+    shown_in_full = holding(folder) if len(detectors) > MANY else tuple(detectors)
     best = []
-    for name, detector in about["detectors"].items():
-        out.print()
+    for name, detector in detectors.items():
         if detector["reason"]:
-            out.print(f"{name}: not evaluable: {detector['reason']}", soft_wrap=True)
+            out.print(f"\n{name}: not evaluable: {detector['reason']}", soft_wrap=True)
             continue
         rows = _rows(folder, name, detector)
+        best += [{**row, "set_id": name} for row in rows if row["final"]]
+        if name not in shown_in_full:
+            continue
+        out.print()
         _show_rows(out, name, rows)
         out.print(f"  {_counts(folder, name)}", soft_wrap=True)
         shown = detector["chosen"]["final"] or detector["configured"]["set_id"]
@@ -59,7 +68,6 @@ def show_sweep(folder: Place) -> None:
         if isinstance(objectives, list):
             show_front(out, folder, name, tuple(objectives))
         show_searches(out, name, detector.get("searches", []))
-        best += [{**row, "set_id": name} for row in rows if row["final"]]
     out.print()
     if len(best) > 1:
         best.sort(key=lambda row: -row["daily_lcb_r"])

@@ -250,6 +250,22 @@ def test_final_sets_of_several_detectors_stand_side_by_side_best_first(folder, c
     ]
 
 
+def test_of_many_detectors_only_those_that_hold_are_shown_set_by_set(folder, capsys, monkeypatch):
+    names = [f"detector_{k}" for k in range(6)]
+    sets = pq.read_table(folder / "parameter_sets.parquet").to_pylist()
+    table = pa.Table.from_pylist([{**each, "detector": name} for name in names for each in sets])
+    pq.write_table(table, folder / "parameter_sets.parquet")
+    about = json.loads((folder / "sweep.json").read_text())["detectors"]
+    detectors = dict.fromkeys(names, about["breakout_bullish"])
+    (folder / "sweep.json").write_text(json.dumps({"detectors": detectors}))
+    monkeypatch.setattr("sweep.report.leaderboard.holding", lambda _: ("detector_3",))
+    show_sweep(folder)
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in shown if line in [[name] for name in names]] == [["detector_3"]]
+    at = shown.index(["final", "set", "of", "every", "detector"])
+    assert sorted(line[0] for line in shown[at + 2 : at + 8]) == names
+
+
 def test_the_leaderboard_shows_the_best_the_final_and_the_configured_set(folder, capsys):
     show_sweep(folder)
     shown = [line.rstrip() for line in capsys.readouterr().out.splitlines()]

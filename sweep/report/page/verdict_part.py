@@ -221,9 +221,15 @@ def facts(sweep: SweepFolder) -> Markup:
         ("constraints", ", ".join(identity["constraints"]) or "none"),
         ("folds", str(about["config"].get("folds", {}).get("kind", UNKNOWN))),
         ("finished (UTC)", instant(about["timings"].get("finished_at"))),
-        ("took", UNKNOWN if seconds is None else f"{plain(seconds, 0)} s"),
+        ("took", _span(seconds)),
     ]
     if about["counts"].get("failed"):
         share = about["counts"]["failed"] / max(about["counts"]["sets"], 1)
         pairs.append(("failed sets", f"{about['counts']['failed']:,} ({percent(share)})"))
     return h("dl", (h("div", h("dt", k), h("dd", v)) for k, v in pairs), class_="facts")
+
+
+def _span(seconds: float | None) -> str:
+    if seconds is None:
+        return UNKNOWN
+    return f"{plain(seconds, 0)} s" if seconds < 180 else f"{plain(seconds / 60, 0)} min"
