@@ -97,7 +97,7 @@ def write_evidence(
         detector -> verdict and main numbers.
     """
     thresholds, ledger = plan.spec.verdict, Ledger(plan.spec.storage_root)
-    measured = {}
+    measured: dict[str, Measured] = {}
     for one, sets in full:
         name = one.detector.name
         heard(len(measured))
