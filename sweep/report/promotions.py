@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 
 
 def show_promotions(outcomes: Sequence[Row]) -> None:
-    """Print what came of every detector.
+    """Print what came of every detector, what changed last: there a reader looks first.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def show_promotions(outcomes: Sequence[Row]) -> None:
         One mapping a detector: `sweep.promotion.promote.Outcome` as plain values.
     """
     out = console()
-    for one in outcomes:
+    for one in sorted(outcomes, key=lambda outcome: outcome["status"] != "refused"):
         out.print()
         out.print(f"{one['detector']}: {WORDS[one['status']]}", soft_wrap=True)
         for reason in one["reasons"]:

@@ -9,6 +9,7 @@ import pytest
 
 from sweep.report.console import show_backtest, show_coverage, summary_lines
 from sweep.report.leaderboard import show_sweep, state_line
+from sweep.report.promotions import show_promotions
 
 FIRST, LAST = dt.date(2025, 1, 2), dt.date(2025, 3, 31)
 
@@ -193,6 +194,20 @@ def test_three_states_of_symbol_sessions():
         "symbol-sessions of p1: 1 traded, 1 without a trade, 3 not evaluable "
         "(mostly rel_volume: warmup)"
     )
+
+
+def test_what_a_promotion_changed_comes_after_what_it_refused(capsys):
+    blank = {"reasons": [], "forced": False, "forced_ever": False, "regression": None, "seen": 1}
+    outcomes = [
+        {"detector": "a", "status": "promoted", "old": {"x": 1.0}, "new": {"x": 2.0}, **blank},
+        {"detector": "b", "status": "refused", **blank, "reasons": ["it fails"]},
+    ]
+    show_promotions(outcomes)
+    shown = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert shown[0] == ["b:", "REFUSED,", "nothing", "was", "changed"]
+    assert shown[1] == ["because:", "it", "fails"]
+    assert shown[2] == ["a:", "PROMOTED"]
+    assert shown[-1] == ["x", "1", "2"]
 
 
 @pytest.fixture
