@@ -1,12 +1,16 @@
 """Write files so that a reader sees the old one or the new one, also after a `kill -9`."""
 
 import contextlib
+import errno
 import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from sweep.store.place import ObjectPath, Place
+
+#: Whatever was read before, these are of the disk that is written to.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 
 
 @contextlib.contextmanager
@@ -18,7 +22,8 @@ def replacing(target: Place) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If it cannot be written; the text names the file and what to check.
+        If it cannot be written; the text names the file and what to check. What goes wrong with
+        other files while the block runs is raised as it came.
     """
     if isinstance(target, ObjectPath):
         with tempfile.TemporaryDirectory(prefix="sweep-") as folder:
@@ -29,18 +34,27 @@ def replacing(target: Place) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield temporary
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
     except OSError as error:
-        raise OSError(
-            error.errno,
-            f"cannot write {target} ({error.strerror or error}); check storage.root, its "
-            f"permissions and the free space",
-        ) from error
+        raise _cannot_write(target, error) from error
+    try:
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno in _FULL or temporary.name in str(error):
+            raise _cannot_write(target, error) from error
+        raise  # of something that was read meanwhile
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _cannot_write(target: Path, error: OSError) -> OSError:
+    return OSError(
+        error.errno,
+        f"cannot write {target} ({error.strerror or error}); check storage.root, its "
+        f"permissions and the free space",
+    )
 
 
 def remove_leftovers(target: Place) -> None:

@@ -1,5 +1,6 @@
 """A place does the same in a local folder and in a bucket of a real S3 server."""
 
+import errno
 import pickle
 from pathlib import Path
 
@@ -59,6 +60,31 @@ def test_a_failure_while_writing_leaves_the_old_file(root):
         half()
     assert file.read_text() == "old"
     assert [found.name for found in root.iterdir()] == ["x"]
+
+
+def test_only_what_is_wrong_with_the_file_written_is_called_so(tmp_path):
+    (tmp_path / "none").write_text("a file, no folder")
+    missing = tmp_path / "missing.parquet"
+
+    def copy(target):
+        with replacing(target) as temporary:
+            temporary.write_bytes(missing.read_bytes())
+
+    with pytest.raises(FileNotFoundError) as read:
+        copy(tmp_path / "x")
+    assert read.value.filename == str(missing)
+    with pytest.raises(OSError, match=r"cannot write .*none/x .*check storage.root"):
+        copy(tmp_path / "none" / "x")
+
+    def fill(target, text, number):
+        with replacing(target) as temporary:
+            temporary.write_text("half")
+            raise OSError(number, text, *([] if number == errno.ENOSPC else [str(temporary)]))
+
+    for text, number in (("No space left on device", errno.ENOSPC), ("denied", errno.EACCES)):
+        with pytest.raises(OSError, match=f"cannot write .*y .{text}.; check storage.root"):
+            fill(tmp_path / "y", text, number)
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["none"]
 
 
 def test_patterns_match_level_by_level(root):
