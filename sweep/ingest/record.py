@@ -17,8 +17,9 @@ from sweep.store.coverage import CoverageStore
 from sweep.store.database import Database
 from sweep.store.errors import StoreTerminal, StoreTransient
 from sweep.store.lake import Lake
+from sweep.store.lease import lease
 from sweep.store.place import Place
-from sweep.store.results import Results, sweep_names
+from sweep.store.results import STALE, Results, sweep_names
 
 
 def record(
@@ -104,7 +105,9 @@ def _file(manifest: Manifest, symbol: str) -> dict[str, Any]:
 
 
 def mark_stale(root: Place, changed: Mapping[str, Iterable[dt.date]]) -> list[str]:
-    """Note in `sweep.json` of every sweep that read them which bars have changed since.
+    """Note in `stale.json` of every sweep that read them which bars have changed since.
+
+    `sweep.json` is the sweep's own: it may be running now, and writes it at its end.
 
     Parameters
     ----------
@@ -123,17 +126,18 @@ def mark_stale(root: Place, changed: Mapping[str, Iterable[dt.date]]) -> list[st
     for name in sweep_names(root) if days else ():
         results = Results(root, name)
         document = results.read_json()
-        read = (document or {}).get("fingerprint", {})
+        read = document.get("fingerprint", {}) if document is not None else {}
         hit = {symbol: sorted(own & {*read.get(symbol, {})}) for symbol, own in days.items()}
         hit = {symbol: own for symbol, own in hit.items() if own}
-        if document is None or not hit:
+        if not hit:
             continue
-        before: Mapping[str, Sequence[str]] = (document.get("stale") or {}).get("bars", {})
-        bars = {
-            symbol: sorted({*before.get(symbol, ()), *hit.get(symbol, ())})
-            for symbol in sorted({*before, *hit})
-        }
-        since = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        results.write_json("sweep.json", {**document, "stale": {"since": since, "bars": bars}})
+        with lease(results.path / ".stale.lock"):
+            before: Mapping[str, Sequence[str]] = (results.read_json(STALE) or {}).get("bars", {})
+            bars = {
+                symbol: sorted({*before.get(symbol, ()), *hit.get(symbol, ())})
+                for symbol in sorted({*before, *hit})
+            }
+            since = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+            results.write_json(STALE, {"since": since, "bars": bars})
         marked.append(name)
     return marked

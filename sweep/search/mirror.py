@@ -19,6 +19,7 @@ from sweep.store.ledger import Ledger
 from sweep.store.results import (
     FOLD_SCORES,
     PARAMETER_SETS,
+    STALE,
     TRADES,
     Results,
     dataset,
@@ -63,7 +64,7 @@ def mirror(spec: SweepSpec, results: Results, about: Mapping[str, Any]) -> list[
     try:
         with contextlib.closing(Database.open(spec.store, spec.storage_root)) as db:
             db.upgrade()
-            record_sweep(db, about)
+            record_sweep(db, about, stale=results.read_json(STALE) is not None)
             for piece in _pieces(results, wanted):
                 record_parameter_sets(db, name, piece)
             record_fold_scores(db, name, _fold_scores(results, about))

@@ -58,6 +58,7 @@ from sweep.store.results import (
     LEADERBOARD,
     LOCK,
     PARETO,
+    STALE,
     SWEEP,
     Results,
 )
@@ -120,6 +121,7 @@ def _run(
     spec: SweepSpec, plan: SweepPlan, results: Results, held: Lease, tell: OnProgress
 ) -> SweepOutcome:
     """Do what is left of a sweep whose folder is ours."""
+    results.remove(STALE)  # its bars are those that are stored now, or it had another id
     tasks = {one.detector.name: task_of(spec, plan, one) for one in plan.judged}
     damaged = [file for name in tasks for file in results.set_aside_damaged(name)]
     wanted = {name: wanted_of(task, results) for name, task in tasks.items()}

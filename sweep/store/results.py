@@ -22,6 +22,7 @@ from sweep.store.copies import fetched, fetched_all, forget
 from sweep.store.place import ObjectPath, Place, matching, place, rename
 
 SWEEP = "sweep.json"
+STALE = "stale.json"
 PARAMETER_SETS = "parameter_sets.parquet"
 FOLD_SCORES = "fold_scores.parquet"
 TRADES = "trades.parquet"

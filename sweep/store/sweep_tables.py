@@ -21,7 +21,7 @@ _FOLD_COLUMNS = ("set_id", "detector", "fold")
 _FOLD_NUMBERS = ("in_sample_objective", "trades", "out_of_sample_mean_r")
 
 
-def record_sweep(db: Database, sweep_json: Mapping[str, Any]) -> None:
+def record_sweep(db: Database, sweep_json: Mapping[str, Any], *, stale: bool = False) -> None:
     """Record what `sweep.json` says of a sweep.
 
     Parameters
@@ -32,6 +32,8 @@ def record_sweep(db: Database, sweep_json: Mapping[str, Any]) -> None:
         `sweep_id` and `status` must be there. Columns of their own, where present: `sets` and
         `failed` of `counts`, first and last of `sessions` (ISO dates), `started_at` and
         `finished_at` (ISO instants) of `timings`. All of it is kept as `document`.
+    stale
+        Bars that it read have changed since.
 
     Raises
     ------
@@ -53,6 +55,7 @@ def record_sweep(db: Database, sweep_json: Mapping[str, Any]) -> None:
         "last_session": dt.date.fromisoformat(sessions[-1]) if sessions else None,
         "started_at": _instant(timings.get("started_at")),
         "finished_at": _instant(timings.get("finished_at")),
+        "stale": stale,
         "document": sweep_json,
     }
     db.upsert("sweeps", [row])

@@ -78,13 +78,14 @@ def test_a_replaced_file_is_a_second_version_and_makes_sweeps_stale(order):
     assert len(read(spec, "vendor_files", where={"symbol": "SPY", "session": DAYS[2]})) == 2
     stale = {row["sweep_id"]: row["stale"] for row in read(spec, "sweeps")}
     assert stale == {"s00000000000a": True, "s00000000000b": False}
-    document = Results(spec.storage_root, "s00000000000a").read_json()
-    assert document["stale"]["bars"] == {"SPY": [str(DAYS[2])]}
-    assert "stale" not in Results(spec.storage_root, "s00000000000b").read_json()
+    results = Results(spec.storage_root, "s00000000000a")
+    assert results.read_json("stale.json")["bars"] == {"SPY": [str(DAYS[2])]}
+    assert Results(spec.storage_root, "s00000000000b").read_json("stale.json") is None
+    # The sweep itself, still at work, knows nothing of it when it writes what it is.
+    results.write_json("sweep.json", {**results.read_json(), "status": "done"})
     publish(spec.source_root, DAYS[0], price=78.0)
     backfill(spec)
-    document = Results(spec.storage_root, "s00000000000a").read_json()
-    assert document["stale"]["bars"] == {"SPY": [str(DAYS[0]), str(DAYS[2])]}
+    assert results.read_json("stale.json")["bars"] == {"SPY": [str(DAYS[0]), str(DAYS[2])]}
 
 
 def test_a_file_that_came_again_with_the_same_bars_makes_nothing_stale(order):

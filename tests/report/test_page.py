@@ -167,10 +167,8 @@ def test_a_sweep_that_was_interrupted_has_a_report_without_verdict(tmp_path):
 def test_a_sweep_whose_bars_were_replaced_says_so_first(tmp_path):
     folder = make_sweep(tmp_path, {"breakout_bullish": "holds"})
     assert "Stale" not in write_report(folder).read_text(encoding="utf-8")
-    file = folder / "sweep.json"
     bars = {"SPY": ["2025-01-02", "2025-01-03"]}
-    content = json.loads(file.read_text()) | {"stale": {"since": "2025-02-01", "bars": bars}}
-    file.write_text(json.dumps(content))
+    (folder / "stale.json").write_text(json.dumps({"since": "2025-02-01", "bars": bars}))
     text = ensure_report(folder).read_text(encoding="utf-8")
     assert "replaced bars since (SPY in 2 sessions); sweep again" in text
 

@@ -21,6 +21,7 @@ from sweep.store.results import (
     FOLD_SCORES,
     FUNNEL,
     PARAMETER_SETS,
+    STALE,
     STITCHED,
     SWEEP,
     TRADES,
@@ -63,6 +64,7 @@ class SweepFolder:
             raise ValueError(f"{folder} holds no {SWEEP}; name a sweep of this storage.root")
         self.about: Document = about
         self.evidence: Document = (_json(folder / EVIDENCE) or {}).get("detectors", {})
+        self.stale: Document = (_json(folder / STALE) or {}).get("bars", {})
         self.name = str(about["sweep_id"])
 
     @property

@@ -86,9 +86,8 @@ def tried(sweep: SweepFolder) -> str:
         text += f"{_seen(sweep.seen)}."
     else:
         text += " There is no hold-out, so nothing is left to check a result on."
-    replaced = (about.get("stale") or {}).get("bars", {})
-    if replaced:
-        named = ", ".join(f"{name} in {len(days)} sessions" for name, days in replaced.items())
+    if sweep.stale:
+        named = ", ".join(f"{name} in {len(days)} sessions" for name, days in sweep.stale.items())
         text += f" Stale: the vendor has replaced bars since ({named}); sweep again."
     return text
 

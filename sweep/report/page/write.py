@@ -78,7 +78,9 @@ def ensure_report(folder: Place) -> Place:
 
 def _state(folder: Place) -> str:
     """Return a text that changes with the sweep and with what pages are made of."""
-    parts = [(folder / SWEEP).read_bytes(), str(SweepFolder(folder).seen).encode(), _made_by()]
+    sweep = SweepFolder(folder)
+    seen = f"{sweep.seen} {sweep.stale}".encode()
+    parts = [(folder / SWEEP).read_bytes(), seen, _made_by()]
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
