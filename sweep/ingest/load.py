@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import math
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -16,7 +17,7 @@ from sweep.engine.symbol_data import SymbolData
 from sweep.ingest.flow import read_flow
 from sweep.ingest.gamma.load import load_gamma
 from sweep.ingest.holes import fill_holes, has_records, unrecorded
-from sweep.ingest.rest import RestSettings
+from sweep.ingest.rest import API_KEY, RestSettings
 from sweep.ingest.suggest import backfill_command, nearest
 from sweep.market.calendar import as_dates, new_york_date, session_index, session_table
 from sweep.market.splits import Split, adjust, price_factors
@@ -69,6 +70,7 @@ def load_market(
     asked: tuple[dt.date | None, dt.date | None] | None = None,
     rest: RestSettings | None = None,
     flow_path: str | None = None,
+    fill: bool = True,
 ) -> Market:
     """Load minutes from the bar store, fill what it lacks, and compute features.
 
@@ -96,6 +98,8 @@ def load_market(
         How REST is asked for holes, the defaults without.
     flow_path
         Parquet file of order flow, None for none.
+    fill
+        False: nothing is fetched or written; holes are named in the notes and are no error.
 
     Returns
     -------
@@ -119,9 +123,12 @@ def load_market(
     splits = tuple(splits)
     stored: dict[str, MinuteBars] = {}
     holes = _holes(lake, known, sessions, start, stored)
-    tried = fill_holes(storage_root, holes, rest) if holes else []
-    if tried:
+    tried: list[str] = []
+    if holes and fill:
+        tried = fill_holes(storage_root, holes, rest)
         stored.clear()
+    elif holes:
+        tried = [_unfilled(name, days) for name, days in holes.items()]
     data, absent, faults, notes = {}, [], [], list(tried)
     for symbol in known:
         minutes = _minutes(lake, symbol.name, sessions, stored)
@@ -130,7 +137,7 @@ def load_market(
             absent.append(symbol.name)
             continue
         left = unrecorded(storage_root, symbol.name, missing) if symbol.name in holes else ()
-        gap = _gap(left, missing, wanted, asked)
+        gap = _gap(left, missing, wanted, asked) if fill else []
         if gap:
             faults.append(f"{symbol.name}: {len(gap)} sessions ({_listed(gap)})")
             continue
@@ -299,6 +306,14 @@ def _without_bars(minutes: MinuteBars, sessions: Sessions, first: int) -> list[d
     present = np.unique(session_index(sessions, minutes.ts))
     days = as_dates(sessions)
     return [days[i] for i in range(first, len(sessions)) if i not in present]
+
+
+def _unfilled(symbol: str, days: Sequence[dt.date]) -> str:
+    asked = " and by REST" if os.environ.get(API_KEY) else ""
+    return (
+        f"{symbol}: {len(days)} sessions are missing ({_listed(days)}); the run itself looks for "
+        f"them in day files at hand{asked} first, and what comes changes data and id"
+    )
 
 
 def _listed(days: Sequence[dt.date]) -> str:

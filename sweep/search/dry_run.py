@@ -97,7 +97,7 @@ def rehearse(spec: SweepSpec) -> str:
     """
     from sweep.search.runner import task_of  # noqa: PLC0415 - the runner imports Ray's callers
 
-    plan = make_plan(spec)
+    plan = make_plan(spec, fill=False)
     results = Results(spec.storage_root, plan.sweep_id)
     measured = []
     for one in plan.judged:
@@ -105,7 +105,7 @@ def rehearse(spec: SweepSpec) -> str:
         measured.append(_measure(spec, one, task, wanted_of(task, results)))
     workers = spec.execution.workers or os.cpu_count() or 1
     lines = [
-        f"dry run of {plan.sweep_id}: nothing is written",
+        f"dry run of {plan.sweep_id}: nothing is fetched or written",
         *plan.notes,
         *(_about(one) for one in measured),
         _effort(plan, measured, workers),

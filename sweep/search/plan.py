@@ -171,8 +171,8 @@ def spec_faults(spec: SweepSpec) -> list[str]:
     return faults
 
 
-def make_plan(spec: SweepSpec) -> SweepPlan:
-    """Resolve a sweep.
+def make_plan(spec: SweepSpec, *, fill: bool = True) -> SweepPlan:
+    """Resolve a sweep; with `fill` the bars that the store lacks are fetched first.
 
     Raises
     ------
@@ -194,6 +194,7 @@ def make_plan(spec: SweepSpec) -> SweepPlan:
         settings=spec.features,
         flow_path=spec.flow_path,
         asked=(spec.first, spec.last),
+        fill=fill,
     )
     spaces = read_spaces(detectors, spec.space)
     plans = [_detector_plan(spec, d, spaces[d.name], market) for d in detectors]

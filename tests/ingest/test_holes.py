@@ -87,6 +87,18 @@ def test_only_the_hole_comes_by_rest_and_once(store, rest):
     assert len(rest.requests) == 1
 
 
+def test_unfilled_holes_are_named_and_nothing_is_asked_or_written(store, rest):
+    cache(store, DAYS[2], 30.0)
+    market = load(store, rest=rest.settings, fill=False)
+    assert market.notes[0].startswith(
+        "SPY: 1 sessions are missing (2015-03-30); the run itself looks for them in day files at "
+        "hand and by REST first"
+    )
+    assert market.notes[1:] == ("SPY: 1 sessions without bars (2015-03-30)",)
+    assert len(market.data["SPY", 15].minutes) == 7 * 390
+    assert (rest.requests, opened(store, DAYS[2])) == ([], [])
+
+
 def test_the_cache_of_day_files_comes_before_rest(store, rest):
     cache(store, DAYS[2], 30.0)
     notes = load(store, rest=rest.settings).notes

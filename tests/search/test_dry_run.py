@@ -15,7 +15,7 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(make_spec):
     )
     lines = rehearse(spec).splitlines()
     assert [path.name for path in spec.storage_root.iterdir()] == ["bars"]
-    assert re.fullmatch(r"dry run of s[0-9a-f]{12}: nothing is written", lines[0])
+    assert re.fullmatch(r"dry run of s[0-9a-f]{12}: nothing is fetched or written", lines[0])
     assert any("opening_drive_bullish: not evaluable: asset_class" in line for line in lines)
     about = next(line for line in lines if "candidates" in line)
     assert about.startswith("breakout_bullish: 5,000 distinct sets, ")
