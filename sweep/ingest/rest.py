@@ -6,6 +6,7 @@ one page; pages carry no key, the header goes along with every request.
 
 import dataclasses
 import datetime as dt
+import json
 import logging
 import os
 import threading
@@ -26,6 +27,8 @@ BASE_URL = "https://api.massive.com"
 
 _LIMIT, _SPLIT_LIMIT = 50_000, 1_000
 _LARGEST_NUMBER, _LAST_MS, _MOST_TRADES = 1e300, 9e12, 2**53
+#: Bytes of a page as text; 50,000 bars take about 6 MB.
+_LARGEST_PAGE = 64 << 20
 #: No answer has more pages than this: a month has 44,640 minutes.
 _PAGES = 1_000
 _GOOD = frozenset({"OK", "DELAYED"})
@@ -179,21 +182,22 @@ class RestClient:
         self._limit.wait()
         with self._count:
             self.requests += 1
+        place = url.partition("?")[0]
         try:
-            answer = self._http.get(url, params=query or None)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+            with self._http.stream("GET", url, params=query or None) as answer:
+                content = _bounded(answer, place)
+        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
             raise SourceTransient(type(error).__name__) from None
         if answer.status_code in TRANSIENT_STATUS:
             raise SourceTransient(
                 str(answer.status_code), retry_after(answer.headers.get("retry-after"))
             )
-        place = url.partition("?")[0]
         if answer.status_code in (401, 403):
             raise _refused(answer.status_code, place)
         if answer.status_code != 200:
             raise OSError(f"REST {place}: the server answered {answer.status_code}")
         try:
-            page = answer.json()
+            page = json.loads(content)
         except (ValueError, RecursionError):
             raise SourceTransient("a page that is no JSON") from None
         status = page.get("status") if isinstance(page, dict) else None
@@ -210,6 +214,19 @@ class RestClient:
                 raise SourceTransient(f"a page with {what}")
         good: Page = page
         return good
+
+
+def _bounded(answer: httpx.Response, place: str) -> bytes:
+    """Return the text of an answer, inflated piece by piece so that a hostile one ends early."""
+    content = bytearray()
+    for piece in answer.iter_bytes():
+        content += piece
+        if len(content) > _LARGEST_PAGE:
+            raise OSError(
+                f"REST {place}: a page of more than {_LARGEST_PAGE >> 20} MiB, more than any "
+                "honest one; nothing of it was kept; check source.base_url"
+            )
+    return bytes(content)
 
 
 def minutes_path(symbol: Symbol, first: dt.date, last: dt.date) -> str:

@@ -1,4 +1,5 @@
 import datetime as dt
+import gzip
 import json
 import logging
 import threading
@@ -10,6 +11,7 @@ from sweep.ingest.backfill import BackfillSpec, backfill
 from sweep.ingest.coverage import coverage_report
 from sweep.ingest.rest import API_KEY, RateLimit, RestClient, RestSettings
 from sweep.ingest.rest_rows import RestMinutes
+from sweep.ingest.sources import LocalFlatFiles
 from sweep.market.calendar import as_dates, session_table
 from sweep.market.splits import Split
 from sweep.market.symbols import lookup
@@ -138,6 +140,16 @@ def test_a_page_that_cannot_be_read_is_an_error_and_not_the_end(filled, client, 
         client.minutes(lookup("SPY"), FIRST, LAST)
     filled.answers = [None, bad]
     assert len(client.minutes(lookup("SPY"), FIRST, LAST)) == 320
+
+
+def test_a_page_beyond_all_reason_is_refused_while_it_is_read(filled, client):
+    bomb = gzip.compress(b" " * (65 << 20))
+    filled.answers = [(200, {**JSON, "Content-Encoding": "gzip"}, bomb)]
+    with pytest.raises(OSError, match=r"REST /v2/aggs/.*: a page of more than 64 MiB"):
+        client.minutes(lookup("SPY"), FIRST, FIRST)
+    assert len(filled.requests) == 1
+    filled.answers = [(200, {**JSON, "Content-Encoding": "gzip"}, b"no gzip")]
+    assert len(client.minutes(lookup("SPY"), FIRST, FIRST)) == 40
 
 
 def test_a_cut_page_is_asked_for_again(filled, client):
@@ -277,7 +289,7 @@ def test_rest_fills_a_session_whose_whole_file_was_missing(filled, order, tmp_pa
     assert coverage_report(tmp_path / "store").faults() == []
     # The file comes after all: what REST filled is complete and is not called replaced.
     put(vendor, DAYS[2], [STOCK_HEADER, *minute_lines("SPY", DAYS[2], 20)])
-    assert coverage_report(tmp_path / "store", source_root=vendor).faults() == []
+    assert coverage_report(tmp_path / "store", source=LocalFlatFiles(vendor)).faults() == []
 
 
 SPLITS = [
@@ -332,7 +344,7 @@ def test_hybrid_takes_files_up_to_the_newest_and_rest_after_it(
     backfill(spec)
     assert len(lake.read("SPY", "1m")) == 6 * 20 + 2 * 40
     assert records(tmp_path, "SPY")[DAYS[6], "flatfiles"]["state"] == "complete"
-    assert coverage_report(tmp_path / "store", source_root=vendor).faults() == []
+    assert coverage_report(tmp_path / "store", source=LocalFlatFiles(vendor)).faults() == []
 
 
 def test_hybrid_takes_a_damaged_day_from_rest(filled, order, tmp_path):
