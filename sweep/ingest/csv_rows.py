@@ -1,8 +1,8 @@
 """Parse CSV lines of a day file into typed columns, by header name.
 
-The quick route lets Arrow type every column. A line that it refuses sends its block through the
-careful route, which turns what is no number into null: such rows are counted later, never silently
-dropped.
+The quick route lets Arrow type every column, and where all symbols are wanted a compiled parser
+comes before it. A line that one refuses sends its block to the next, at last to the careful route,
+which turns what is no number into null: such rows are counted later, never silently dropped.
 """
 
 import collections
@@ -82,10 +82,13 @@ class ParsedRows:
         file has them; null where a field is empty or no number.
     misshapen
         Ticker -> lines with a wrong number of fields.
+    compiled
+        Whether the text is so much that a compiled parser is worth its loading.
     """
 
     tables: list[pa.Table]
     misshapen: collections.Counter[str]
+    compiled: bool = False
 
     def add(self, text: bytearray, header: Header, label: str) -> None:
         """Parse whole lines and keep their rows.
@@ -95,6 +98,9 @@ class ParsedRows:
         BarsError
             If the lines are no CSV at all.
         """
+        if self.compiled and (plain := _plain(text, header)) is not None:
+            self.tables.append(plain)
+            return
         misshapen: collections.Counter[str] = collections.Counter()
         if not text.isascii():  # Arrow cannot hand over a misshapen line that is no text
             text = bytearray(text.decode("utf-8", errors="replace"), "utf-8")
@@ -141,6 +147,32 @@ def _types(header: Header) -> dict[str, pa.DataType]:
     kinds = {"ticker": TICKERS} | dict.fromkeys(FLOATS, pa.float64())
     kinds |= dict.fromkeys(INTEGERS, pa.int64())
     return {name: kinds[name] for name in header.used}
+
+
+def _plain(text: bytearray, header: Header) -> pa.Table | None:
+    """Parse lines without quotes, signs and gaps; None where one has any of it."""
+    from sweep.ingest.row_kernel import SKIPPED, TICKER, parse_lines  # noqa: PLC0415 - compiled
+
+    if not text.isascii():
+        return None
+    floats, integers = ([n for n in header.used if n in kind] for kind in (FLOATS, INTEGERS))
+    places = {name: i for i, name in enumerate([*floats, *integers])} | {"ticker": TICKER}
+    roles = np.array([places[n] if n in header.used else SKIPPED for n in header.names])
+    count = text.count(b"\n")
+    real, whole = np.empty((len(floats), count)), np.empty((len(integers), count), np.int64)
+    runs, ends = np.empty(count, np.int32), np.empty((2, count), np.int64)
+    rows, found = parse_lines(np.frombuffer(text, np.uint8), roles, real, whole, runs, ends)
+    if rows < 0:
+        return None
+    codes: dict[bytes, int] = {}
+    bounds = zip(*ends[:, :found].tolist(), strict=True)
+    code = [codes.setdefault(bytes(text[begin:end]), len(codes)) for begin, end in bounds]
+    tickers = pa.array([ticker.decode() for ticker in codes], pa.string())
+    coded = np.array(code, np.int32)[runs] if len(codes) < found else runs
+    columns = {"ticker": pa.DictionaryArray.from_arrays(pa.array(coded), tickers)}
+    columns |= {name: pa.array(real[i]) for i, name in enumerate(floats)}
+    columns |= {name: pa.array(whole[i]) for i, name in enumerate(integers)}
+    return pa.table({name: columns[name] for name in header.used})
 
 
 def _parse(

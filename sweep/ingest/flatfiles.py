@@ -109,7 +109,8 @@ def read_day(
     BarsError
         If the file is truncated, damaged, not a bar file, or holds a header and nothing else.
     """
-    parsed = ParsedRows([], collections.Counter())
+    everything = wanted is None and not roots
+    parsed = ParsedRows([], collections.Counter(), compiled=everything)
     scan = None if wanted is None else TickerScan(wanted)
     if roots:
         scan = TickerScan((), [f"O:{root}" for root in roots])
