@@ -38,7 +38,7 @@ def _run(config: dict[str, Any]) -> int:
         timeframes=config["timeframes"],
         first=first,
         last=last,
-        source_root=config["source"]["root"],
+        source=settings.day_source(config),
     )
     series = [dataclasses.asdict(one) for one in report.series]
     show_coverage(report.first, report.last, series)

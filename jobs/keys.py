@@ -69,7 +69,7 @@ RULES: dict[str, Rule] = {
     "store.kind": Choice(("sqlite", "postgres")),
     "store.mirror_bars": Flag(),
     "source.kind": Choice(("flatfiles", "rest", "hybrid")),
-    "source.root": Text("the folder that holds us_stocks_sip/ and us_indices/", nullable=True),
+    "source.root": Text("a folder that holds us_stocks_sip/, or s3://bucket", nullable=True),
     "source.pipeline": Choice(("auto", "local", "ray")),
     "source.keep_all_symbols": Flag(),
     "source.endpoint": Text("the URL of an S3 server"),

@@ -14,6 +14,8 @@ from sweep.engine.settings import Costs, FillSettings
 from sweep.evidence.criteria import Thresholds
 from sweep.ingest.load import stored_range
 from sweep.ingest.rest import RestSettings
+from sweep.ingest.s3_files import day_files
+from sweep.ingest.sources import DaySource
 from sweep.ingest.spec import BackfillSpec
 from sweep.ingest.suggest import backfill_command
 from sweep.ingest.watch import WatchSpec
@@ -150,6 +152,14 @@ def backfill(config: Config) -> BackfillSpec:
         mirror_bars=config["store"]["mirror_bars"],
         **options,
     )
+
+
+def day_source(config: Config) -> DaySource | None:
+    """Return the vendor's files that a report looks at, None where none are named."""
+    given = config["source"]
+    if given["root"] is None:
+        return None
+    return day_files(given["root"], storage_root(config), given["endpoint"])
 
 
 def watch(config: Config) -> WatchSpec:

@@ -5,7 +5,6 @@ One bad day does not stop the others; the report names it. A second run does onl
 
 import dataclasses
 import datetime as dt
-import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,9 +23,9 @@ from sweep.ingest.publication import due, newest_closed, utc_now
 from sweep.ingest.record import record
 from sweep.ingest.rest import RestClient
 from sweep.ingest.rest_fill import calls_for, fetch_splits, fill_by_rest, unbuilt_months
-from sweep.ingest.s3_files import S3FlatFiles, clean_cache
+from sweep.ingest.s3_files import S3FlatFiles, clean_cache, day_files
 from sweep.ingest.shards import merge_months, runner, stage_days
-from sweep.ingest.sources import DaySource, LocalFlatFiles
+from sweep.ingest.sources import DaySource, LocalFlatFiles, flat_file_cache
 from sweep.ingest.spec import BackfillReport, BackfillSpec, Failure, Progress
 from sweep.ingest.stage import read_manifest
 from sweep.ingest.suggest import nearest, tickers_in
@@ -34,7 +33,8 @@ from sweep.ingest.tally import Tally
 from sweep.ingest.watchlist import watched
 from sweep.market.symbols import Symbol
 from sweep.market.timeframes import ordered
-from sweep.store.place import ObjectPath, Place, cache_folder, place
+from sweep.store.coverage import CoverageStore
+from sweep.store.place import ObjectPath, Place, place
 from sweep.store.splits import SplitStore
 
 __all__ = ["BackfillReport", "BackfillSpec", "Failure", "backfill"]
@@ -129,6 +129,8 @@ def _finish(
     say: Progress,
 ) -> BackfillReport:
     """Tell the SQL store what was done, and return the report."""
+    today = max(days[0], min(days[-1], newest_closed(utc_now())))
+    CoverageStore(root).note_asked(sorted(found), days[0], today)
     record(spec, root, sorted(found), days, tally, say)
     counts = {field.name: getattr(tally, field.name) for field in dataclasses.fields(tally)}
     counts |= {
@@ -243,12 +245,8 @@ def _cheaper(spec: BackfillSpec, plan: Plan, source: DaySource, root: Place, tal
 
 def open_source(spec: BackfillSpec, root: Place) -> LocalFlatFiles | S3FlatFiles:
     """Return the day files that `source_root` names; a bucket's cache is cleaned first."""
-    where = os.fspath(spec.source_root or "")
-    if "://" not in where or where.startswith("file://"):
-        return LocalFlatFiles.at(where)
-    cache = cache_folder(root) / "flatfiles"
-    clean_cache(cache, spec.cache_hours)
-    return S3FlatFiles.at(where, cache, endpoint=spec.endpoint)
+    clean_cache(flat_file_cache(root), spec.cache_hours)
+    return day_files(spec.source_root or "", root, spec.endpoint)
 
 
 def _found(plan: Plan, root: Place) -> frozenset[str]:

@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import datetime as dt
 import json
-import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
@@ -13,30 +12,41 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from detectors.bars import Sessions
+from sweep.ingest.load import stored_range
 from sweep.ingest.products import product_of
 from sweep.ingest.publication import may_still_come, utc_now
-from sweep.ingest.sources import DaySource, LocalFlatFiles
+from sweep.ingest.repair import set_aside
+from sweep.ingest.sources import DaySource
 from sweep.ingest.suggest import backfill_command
-from sweep.market.calendar import as_dates, session_index, session_minutes, session_table
+from sweep.market.calendar import (
+    as_dates,
+    midnight_ns,
+    session_index,
+    session_minutes,
+    session_table,
+)
 from sweep.market.splits import Split
 from sweep.market.symbols import lookup
 from sweep.market.timeframes import MINUTES, ordered
 from sweep.store.coverage import ABSENT, COMPLETE, PROVISIONAL, CoverageStore
-from sweep.store.folder import Folder
+from sweep.store.folder import DamagedFile, Folder
 from sweep.store.lake import Lake
 from sweep.store.place import Place
 from sweep.store.splits import SplitStore
 
 #: States beside those of the records: never fetched; the source has another version than was read;
-#: complete, but the minutes are not in the store as recorded; this timeframe was never built.
+#: complete, but the minutes are not in the store as recorded; this timeframe was never built; its
+#: month file is damaged; there are bars and no record (copied into the store by other means).
 #: A session without a record whose file may still come is late.
 HOLE, LATE, REPLACED, LOST, NOT_BUILT = "hole", "late", "replaced", "lost", "not_built"
+DAMAGED, UNRECORDED = "damaged", "unrecorded"
 
 _OF_SESSIONS = {
     HOLE: "never fetched; run the backfill for them",
     LATE: "not published yet; run the backfill for them later",
     REPLACED: "of which the vendor has another file now; run the backfill again",
     LOST: "not in the store as recorded; delete the symbol's bars and run the backfill again",
+    DAMAGED: "in damaged month files; run the backfill again",
     ABSENT: "absent at the vendor",
 }
 _OF_TIMEFRAMES = {NOT_BUILT: "not built; run the backfill with this timeframe"}
@@ -120,12 +130,17 @@ class CoverageReport:
     splits: tuple[Split, ...] = ()
 
     def facts(self) -> list[str]:
-        """Return what is worth knowing and no fault: mixed sources and splits, in sentences."""
+        """Return what is worth knowing and no fault: sources and splits, in sentences."""
         texts = []
         for one in self.series:
             if len(one.sources) > 1 and one.timeframe == self.series[0].timeframe:
                 mix = ", ".join(f"{count} from {name}" for name, count in one.sources.items())
                 texts.append(f"{one.symbol}: sessions {mix}")
+            if (days := one.states.get(UNRECORDED)) and one.timeframe == self.series[0].timeframe:
+                texts.append(
+                    f"{one.symbol}: {len(days)} sessions have bars and no record of their source; "
+                    f"a backfill fetches them again ({_some(days)})"
+                )
         return texts + [
             f"{split.symbol}: split {split.split_to:g} for {split.split_from:g} on "
             f"{split.execution_date}"
@@ -161,7 +176,7 @@ def coverage_report(
     timeframes: Sequence[str] = ("1m",),
     first: dt.date | None = None,
     last: dt.date | None = None,
-    source_root: str | os.PathLike[str] | None = None,
+    source: DaySource | None = None,
 ) -> CoverageReport:
     """Compare the stored bars with the calendar and with what is known of the vendor's files.
 
@@ -174,9 +189,10 @@ def coverage_report(
     timeframes
         Names.
     first, last
-        New York dates, both included; None: first and last session with a record.
-    source_root
-        Folder of the vendor's files, to notice those that came or changed after they were read.
+        New York dates, both included; None: as far as backfills were asked, and bars or records
+        go.
+    source
+        The vendor's files, to notice those that came or changed after they were read.
 
     Returns
     -------
@@ -193,9 +209,8 @@ def coverage_report(
     if symbols != "all":
         names = sorted({lookup(name).name for name in symbols})
     records = store.read(names).to_pylist()
-    known = sorted(record["session"] for record in records)
-    first = first or (known[0] if known else None)
-    last = last or (known[-1] if known else None)
+    begin, end = _extent(lake, store, names, records)
+    first, last = first or begin, last or end
     if first is None or last is None:
         raise ValueError(
             f"No data found: the store in {storage_root} knows nothing of "
@@ -205,15 +220,15 @@ def coverage_report(
     sessions = session_table(first, last)
     if len(sessions) == 0:
         raise ValueError(f"no exchange session from {first} to {last}; choose a wider range")
-    source = None if source_root is None else LocalFlatFiles.at(os.fspath(source_root))
     blocks, series = [], []
     for name in names:
         own = _by_session([row for row in records if row["symbol"] == name])
         replaced = _replaced(source, name, own) if source is not None else set()
-        minutes = _present(lake, name, "1m", sessions)
+        minutes = _stored(lake, name, "1m", sessions)
+        aside = set_aside(lake, name)
         for timeframe in ordered(tuple(timeframes)):
-            present = _present(lake, name, timeframe, sessions)
-            rows = _rows(name, timeframe, sessions, own, replaced, minutes, present)
+            bars = minutes if timeframe == "1m" else _stored(lake, name, timeframe, sessions)
+            rows = _rows(name, timeframe, sessions, own, replaced, minutes, bars, aside)
             _mark_late(rows, source, name)
             series.append(_series(name, timeframe, rows))
             blocks.append(pa.Table.from_pylist(rows, schema=ROWS))
@@ -265,21 +280,25 @@ def _rows(
     sessions: Sessions,
     records: Mapping[dt.date, Record],
     replaced: Collection[dt.date],
-    minutes: NDArray[np.int64],
-    present: NDArray[np.int64],
+    minutes: "_Stored",
+    bars: "_Stored",
+    aside: Collection[str],
 ) -> list[dict[str, Any]]:
     finest = timeframe == "1m"
     expected = -(-session_minutes(sessions) // MINUTES[timeframe])
     rows = []
     for i, day in enumerate(as_dates(sessions)):
-        record = records.get(day)
-        state = HOLE if record is None else record["state"]
-        if record is not None and state != ABSENT:
-            if minutes[i] != record["minutes_present"]:
-                state = LOST
-            elif minutes[i] > 0 and present[i] == 0:
-                state = NOT_BUILT
-        known: Record = record if record is not None else {}
+        known, month = records.get(day, {}), f"{day:%Y-%m}"
+        there = minutes.regular[i] + minutes.extended[i] > 0
+        state = known.get("state", UNRECORDED if there else HOLE)
+        if state in (COMPLETE, PROVISIONAL) and minutes.regular[i] != known["minutes_present"]:
+            state = LOST
+        elif state not in (HOLE, ABSENT) and minutes.regular[i] > 0 and bars.regular[i] == 0:
+            state = NOT_BUILT
+        if state != ABSENT and (
+            month in minutes.damaged | bars.damaged or (state == HOLE and month in aside)
+        ):
+            state = DAMAGED
         rows.append(
             {
                 "symbol": symbol,
@@ -287,8 +306,8 @@ def _rows(
                 "session": day,
                 "state": REPLACED if day in replaced else state,
                 "expected": int(expected[i]),
-                "present": int(present[i]),
-                "extended": known.get("extended_minutes", 0) if finest else 0,
+                "present": int(bars.regular[i]),
+                "extended": int(bars.extended[i]) if finest else 0,
                 "duplicates": known.get("duplicates", 0),
                 "bad_rows": known.get("bad_rows", "{}"),
                 **{name: known.get(name) for name in ("source", "key", "version")},
@@ -316,12 +335,56 @@ def _series(symbol: str, timeframe: str, rows: Sequence[Record]) -> SeriesCovera
     )
 
 
-def _present(lake: Lake, symbol: str, timeframe: str, sessions: Sessions) -> NDArray[np.int64]:
-    """Return the stored bars of each session's regular hours: int64 [n_sessions]."""
-    days = as_dates(sessions)
-    bars = lake.read(symbol, timeframe, days[0], days[-1], ["ts"])
-    index = session_index(sessions, bars["ts"].cast(pa.int64()).to_numpy())
-    return np.bincount(index[index >= 0], minlength=len(days))
+@dataclasses.dataclass(frozen=True)
+class _Stored:
+    """What is stored of a series: bars inside and outside each session, and unreadable months."""
+
+    regular: NDArray[np.int64]
+    extended: NDArray[np.int64]
+    damaged: frozenset[str]
+
+
+def _stored(lake: Lake, symbol: str, timeframe: str, sessions: Sessions) -> _Stored:
+    """Count the stored bars of each session's date, month by month."""
+    days, parts, damaged = as_dates(sessions), [np.empty(0, np.int64)], set()
+    low, high = (f"{day:%Y-%m}" for day in (days[0], days[-1]))
+    for month in lake.months(symbol, timeframe):
+        if low <= month <= high:
+            try:
+                bars = lake.read_month(symbol, timeframe, month, ["ts"])
+            except DamagedFile:
+                damaged.add(month)
+            else:
+                parts.append(bars["ts"].cast(pa.int64()).to_numpy())
+    ts = np.concatenate(parts)
+    index = session_index(sessions, ts)
+    begins, ends = (
+        np.array([midnight_ns(day + dt.timedelta(days=n)) for day in days]) for n in (0, 1)
+    )
+    outside = ts[index < 0]
+    date = np.searchsorted(begins, outside, side="right") - 1
+    date = date[(date >= 0) & (outside < ends[np.maximum(date, 0)])]
+    return _Stored(
+        np.bincount(index[index >= 0], minlength=len(days)),
+        np.bincount(date, minlength=len(days)),
+        frozenset(damaged),
+    )
+
+
+def _extent(
+    lake: Lake, store: CoverageStore, names: Sequence[str], records: Sequence[Record]
+) -> tuple[dt.date | None, dt.date | None]:
+    """Return the first and last date that is known of: asked for, recorded, or with bars."""
+    asked = store.asked()
+    found = [day for name in names for day in asked.get(name, ())]
+    found += [record["session"] for record in records]
+    for name in {*names} - {record["symbol"] for record in records}:
+        try:
+            found += stored_range(lake, name) or ()
+        except DamagedFile:
+            months = lake.months(name, "1m")
+            found += [dt.date.fromisoformat(f"{month}-01") for month in (months[0], months[-1])]
+    return min(found, default=None), max(found, default=None)
 
 
 def _some(dates: Sequence[dt.date]) -> str:

@@ -18,13 +18,13 @@ from sweep.ingest.products import Product, product_of
 from sweep.ingest.publication import due, utc_now
 from sweep.ingest.rest import API_KEY, RestClient, RestSettings
 from sweep.ingest.rest_fill import fill_by_rest
-from sweep.ingest.sources import SourceFile, apart_from
+from sweep.ingest.sources import SourceFile, apart_from, flat_file_cache
 from sweep.ingest.stage import read_manifest, stage_day
 from sweep.ingest.tally import Tally
 from sweep.market.symbols import lookup
 from sweep.store.coverage import ABSENT, COMPLETE, CoverageStore
 from sweep.store.lake import Lake
-from sweep.store.place import Place, cache_folder, place
+from sweep.store.place import Place, place
 
 _log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ def _from_files(
 ) -> set[dt.date]:
     """Fill from staged days and cached files; return the sessions merged."""
     product = product_of(lookup(symbol))
-    cache = CachedFlatFiles(cache_folder(root) / "flatfiles")
+    cache = CachedFlatFiles(flat_file_cache(root))
     by_month: dict[str, list[tuple[dt.date, SourceFile | None]]] = collections.defaultdict(list)
     for day in days:
         manifest = read_manifest(root, day, product.name)

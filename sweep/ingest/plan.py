@@ -222,8 +222,8 @@ def _holes(
     coverage, lake = CoverageStore(root), Lake(root)
     holes: dict[str, tuple[dt.date, ...]] = {}
     seen = set()
+    set_aside_damaged(root, [symbol.name for symbol in symbols], days)
     for symbol in symbols:
-        set_aside_damaged(root, symbol.name, days)
         records = coverage.read([symbol.name]).to_pylist()
         stored = set(lake.months(symbol.name, "1m"))
         if any(record["state"] == COMPLETE for record in records) and stored:
@@ -261,8 +261,8 @@ def rest_holes(
     coverage, lake = CoverageStore(root), Lake(root)
     holes: dict[str, tuple[dt.date, ...]] = {}
     seen = set()
+    set_aside_damaged(root, [symbol.name for symbol in symbols], days)
     for symbol in symbols:
-        set_aside_damaged(root, symbol.name, days)
         stored = set(lake.months(symbol.name, "1m"))
         if stored:
             seen.add(symbol.name)

@@ -24,8 +24,9 @@ from fsspec.asyn import sync
 
 from sweep.ingest.inflate import BarsError
 from sweep.ingest.products import Product
-from sweep.ingest.sources import SourceFile
+from sweep.ingest.sources import LocalFlatFiles, SourceFile, flat_file_cache
 from sweep.store.lease import lease
+from sweep.store.place import Place
 from sweep.store.retry import TRANSIENT_STATUS, Retry, SourceTransient, retry_after
 
 Answer = TypeVar("Answer")
@@ -247,6 +248,16 @@ class S3FlatFiles:
         day = Path(file.key)
         version = re.sub(r"[^0-9A-Za-z-]", "_", file.version)
         return self.cache / day.parent / f"{file.day}.{version}.csv.gz"
+
+
+def day_files(
+    where: str | os.PathLike[str], root: Place, endpoint: str = ENDPOINT
+) -> LocalFlatFiles | S3FlatFiles:
+    """Return the day files below a local folder or `s3://` URL; `root` is `storage.root`."""
+    text = os.fspath(where)
+    if "://" not in text or text.startswith("file://"):
+        return LocalFlatFiles.at(text)
+    return S3FlatFiles.at(text, flat_file_cache(root), endpoint=endpoint)
 
 
 def clean_cache(cache: Path, hours: float) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from sweep.ingest.products import PRODUCTS, Product
+from sweep.store.place import Place, cache_folder
 
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2})\.csv\.gz")
 
@@ -40,6 +41,11 @@ class SourceFile:
 def apart_from(place: str, error: str) -> str:
     """Return the text of an error about a file without the file, which the line names already."""
     return error.removeprefix(place).removeprefix(":").strip().removesuffix(f": '{place}'")
+
+
+def flat_file_cache(root: Place) -> Path:
+    """Return the folder for day files that were downloaded for a store."""
+    return cache_folder(root) / "flatfiles"
 
 
 class DaySource(Protocol):

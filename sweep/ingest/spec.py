@@ -208,7 +208,8 @@ class BackfillReport:
         """Return the report as sentences, faults last."""
         count = len(self.symbols)
         named = ", ".join(self.symbols) if count <= 8 else f"{count} symbols"
-        text = [f"{self.first} to {self.last}: {self.sessions} sessions of {named or 'no symbol'}"]
+        what = f"sessions of {named}" if count else "sessions, and no bar of any symbol"
+        text = [f"{self.first} to {self.last}: {self.sessions} {what}"]
         if self.files_read:
             text.append(
                 f"read {self.files_read} files ({self.bytes_read / 1e6:,.1f} MB), "

@@ -82,8 +82,8 @@ class Bucket:
         except FileNotFoundError:
             return None
 
-    def get(self, key: str) -> tuple[bytes, Object]:
-        """Return content and description of an object.
+    def get(self, key: str, *, last: int | None = None) -> tuple[bytes, Object]:
+        """Return content and description of an object; with `last` so many bytes of its end.
 
         Raises
         ------
@@ -98,7 +98,8 @@ class Bucket:
                 raise SourceTransient(f"{len(content)} bytes came of {about.size}")
             return content, about
 
-        return self._asked("get_object", key, whole)
+        ranged = {} if last is None else {"Range": f"bytes=-{last}"}
+        return self._asked("get_object", key, whole, **ranged)
 
     def put(
         self,
@@ -221,8 +222,9 @@ def _fault(response: Mapping[str, Any], place: str) -> Exception:
         )
     if code == "NoSuchBucket":
         return OSError(f"{place}: there is no such bucket; check storage.root and its server")
-    if status == 404:
-        return FileNotFoundError(f"{place} is not there")
+    gone = {404: FileNotFoundError(f"{place} is not there"), 416: EOFError(f"{place} is empty")}
+    if status in gone:
+        return gone[status]
     if code in _KEY_CODES or status in (401, 403):
         return PermissionError(
             f"{place}: refused ({status} {code}); check {_KEYS}, what they may do, and "

@@ -5,15 +5,18 @@ the one writer of that month.
 """
 
 import datetime as dt
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sweep.market.symbols import file_name
+from sweep.store.atomic import replacing
 from sweep.store.folder import Folder
+from sweep.store.lease import lease
 from sweep.store.place import Place
 
 COMPLETE, ABSENT, PROVISIONAL = "complete", "absent_at_vendor", "provisional"
@@ -37,6 +40,7 @@ COVERAGE = pa.schema(
     ]
 )
 
+_ASKED = ("coverage", "asked.json")
 _MONTH = re.compile(r"(\d{4}-\d{2})\.parquet")
 
 
@@ -102,8 +106,46 @@ class CoverageStore:
         rows = [merged[key] for key in sorted(merged)]
         self._folder.replace(*parts, table=pa.Table.from_pylist(rows, schema=COVERAGE))
 
+    def asked(self) -> dict[str, tuple[dt.date, dt.date]]:
+        """Return symbol -> first and last session that backfills were asked for, ever."""
+        try:
+            text = self._folder.join(*_ASKED).read_text(encoding="utf-8")
+            return {
+                symbol: (dt.date.fromisoformat(first), dt.date.fromisoformat(last))
+                for symbol, (first, last) in json.loads(text).items()
+            }
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+
+    def note_asked(self, symbols: Iterable[str], first: dt.date, last: dt.date) -> None:
+        """Remember that sessions were asked for: those of them that failed have no record."""
+        if not _widened(self.asked(), symbols, first, last):
+            return
+        with lease(self._folder.join("locks", "asked.lock")):
+            known = self.asked()
+            known |= _widened(known, symbols, first, last)
+            text = {name: [str(day) for day in known[name]] for name in sorted(known)}
+            with replacing(self._folder.join(*_ASKED)) as temporary:
+                temporary.write_text(json.dumps(text, indent=0) + "\n", encoding="utf-8")
+
     def _month(self, symbol: str, name: str) -> pa.Table:
         return self._folder.read("coverage", f"symbol={file_name(symbol)}", name, schema=COVERAGE)
+
+
+def _widened(
+    known: Mapping[str, tuple[dt.date, dt.date]],
+    symbols: Iterable[str],
+    first: dt.date,
+    last: dt.date,
+) -> dict[str, tuple[dt.date, dt.date]]:
+    """Return the ranges that grow."""
+    grown = {}
+    for name in symbols:
+        begin, end = known.get(name, (first, last))
+        wider = min(begin, first), max(end, last)
+        if wider != known.get(name):
+            grown[name] = wider
+    return grown
 
 
 def _overlaps(year_month: str, first: dt.date | None, last: dt.date | None) -> bool:

@@ -16,6 +16,10 @@ _MOST_BYTES = 4 * 1024**3
 _LONGEST_TEXT = 4_096
 
 
+class DamagedFile(ValueError):  # noqa: N818 - what it is
+    """A file that is no readable Parquet file of this store; the text names it and the remedy."""
+
+
 class Folder:
     """A folder of Parquet files that are written whole.
 
@@ -55,7 +59,7 @@ class Folder:
         ------
         FileNotFoundError
             If it is not there.
-        ValueError
+        DamagedFile
             If it is no Parquet file of this schema.
         """
         path = self.join(*parts)
@@ -72,7 +76,7 @@ class Folder:
         except (pa.ArrowException, KeyError, OSError, UnicodeDecodeError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # of the disk, not of what stands in the file
-            raise ValueError(
+            raise DamagedFile(
                 f"{path} is not a readable file of this store ({error}); "
                 "delete it and run the backfill again"
             ) from error
@@ -108,7 +112,7 @@ def _bound(path: Place, metadata: pq.FileMetaData) -> None:
         (size, _MOST_BYTES, "bytes of values"),
     ):
         if count > most:
-            raise ValueError(
+            raise DamagedFile(
                 f"{path} has {count:,} {what}, a file of this store {most:,} at most; "
                 "delete it and run the backfill again"
             )
@@ -122,7 +126,7 @@ def _bound_texts(path: Place, table: pa.Table) -> None:
                 continue
             longest = pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0
             if longest > _LONGEST_TEXT:
-                raise ValueError(
+                raise DamagedFile(
                     f"{path}: {name} has a text of {longest:,} bytes, a file of this store "
                     f"{_LONGEST_TEXT:,} at most; delete it and run the backfill again"
                 )

@@ -50,6 +50,10 @@ class Lake:
         names = self._folder.names(*_parts(symbol, timeframe))
         return [match.group(1) for name in names if (match := _MONTH.fullmatch(name))]
 
+    def path_of(self, symbol: str, timeframe: str, month: str) -> Place:
+        """Return the file of a month, `YYYY-MM`."""
+        return self._folder.join(*_parts(symbol, timeframe), f"{month}.parquet")
+
     def versions(self, symbol: str, timeframe: str) -> dict[str, str]:
         """Return month -> a text that changes when its file does."""
         found = versions(self._folder.join(*_parts(symbol, timeframe)), ".parquet")
@@ -161,6 +165,13 @@ class Lake:
         keep = session_index(sessions, ts) >= 0
         prices = [table[name].to_numpy()[keep] for name in _ARRAYS[1:]]
         return MinuteBars(ts[keep], *prices)
+
+    def read_month(
+        self, symbol: str, timeframe: str, month: str, columns: Sequence[str]
+    ) -> pa.Table:
+        """Read columns of a stored month, `YYYY-MM`, all phases; faults as `read`."""
+        wanted = sorted({"symbol", *columns})
+        return self._month(symbol, timeframe, month, wanted).select(list(columns))
 
     def _month(self, symbol: str, timeframe: str, month: str, columns: Sequence[str]) -> pa.Table:
         parts = (*_parts(symbol, timeframe), f"{month}.parquet")

@@ -206,6 +206,25 @@ def rename(file: Place, name: str) -> None:
         file.unlink(missing_ok=True)
 
 
+def end_of(file: Place, count: int) -> bytes:
+    """Return the last bytes of a file, all where it has no more.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    """
+    if isinstance(file, ObjectPath):
+        try:
+            return file.bucket.get(file.key, last=count)[0]
+        except EOFError:
+            return b""
+    with file.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(size - count, 0))
+        return stream.read()
+
+
 def versions(folder: Place, ending: str) -> dict[str, str]:
     """Return name -> a text that changes with the content, of the files of a folder.
 

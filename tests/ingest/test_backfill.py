@@ -480,6 +480,20 @@ def test_a_damaged_month_is_set_aside_and_built_again_from_the_stage(order, lake
     assert backfill(order()).months == 0
 
 
+@pytest.mark.s3
+def test_damaged_months_of_a_bucket_are_set_aside_too(order, s3_root):
+    there = dataclasses.replace(order("SPY"), storage_root=s3_root)
+    backfill(there)
+    folder = s3_root / "bars/timeframe=1m/symbol=SPY"
+    before = Lake(s3_root).read("SPY", "1m")
+    (folder / "2015-03.parquet").write_bytes((folder / "2015-03.parquet").read_bytes()[:-9])
+    (folder / "2015-04.parquet").write_bytes(b"")
+    report = backfill(there)
+    assert (report.ok, report.files_read, report.months) == (True, 0, 2)
+    assert (folder / "2015-03.parquet.damaged").is_file()
+    assert Lake(s3_root).read("SPY", "1m").equals(before)
+
+
 def test_a_full_disk_is_named_and_leaves_nothing_half(order, lake, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     # The kernel refuses to let any file grow further, as a full disk does.

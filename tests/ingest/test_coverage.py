@@ -8,6 +8,7 @@ import pytest
 
 from sweep.ingest.backfill import BackfillSpec, backfill
 from sweep.ingest.coverage import ROWS, coverage_report, write_report
+from sweep.ingest.sources import LocalFlatFiles
 from sweep.market.splits import Split
 from sweep.store.splits import SplitStore
 from tests.ingest.day_files import STOCK_HEADER, minute_lines, put, stock_line
@@ -78,7 +79,7 @@ def test_a_session_never_fetched_is_a_hole(store):
 def test_replaced_and_late_files_are_noticed(store, market):
     put(market, FRIDAY, [STOCK_HEADER, *minute_lines("SPY", FRIDAY)])
     put(market, WEDNESDAY, [STOCK_HEADER, *minute_lines("SPY", WEDNESDAY, 100)])
-    report = coverage_report(store, symbols=("SPY",), source_root=market)
+    report = coverage_report(store, symbols=("SPY",), source=LocalFlatFiles(market))
     assert any("2 of 3 sessions of which the vendor has another" in t for t in report.faults())
 
 
@@ -88,6 +89,59 @@ def test_lost_bars_and_unbuilt_timeframes_are_noticed(store):
     shutil.rmtree(store / "bars/timeframe=1m/symbol=SPY")
     texts = coverage_report(store, symbols=("SPY",)).faults()
     assert any("2 of 3 sessions not in the store as recorded" in text for text in texts)
+
+
+def test_bars_without_a_record_are_counted(store):
+    shutil.rmtree(store / "coverage")
+    (series,) = coverage_report(store, symbols=("SPY",)).series
+    assert (series.sessions, series.expected, series.present) == (2, 600, 590)
+    assert series.states == {"unrecorded": (WEDNESDAY, HALF_DAY)}
+    report = coverage_report(store, symbols=("SPY",), last=FRIDAY)
+    assert report.faults() == [
+        "SPY: 1 of 3 sessions never fetched; run the backfill for them (2014-12-26)"
+    ]
+    (fact,) = report.facts()
+    assert fact.startswith("SPY: 2 sessions have bars and no record of their source")
+
+
+def test_a_damaged_month_is_named_before_and_after_it_is_set_aside(store, market):
+    whole = coverage_report(store, symbols=("SPY",), timeframes=("1m", "1h"))
+    file = store / "bars/timeframe=1m/symbol=SPY/2014-12.parquet"
+    file.write_bytes(file.read_bytes()[:-9])
+    damaged = (
+        "SPY: 2 of 3 sessions in damaged month files; run the backfill again "
+        "(2014-12-23, 2014-12-24)"
+    )
+    report = coverage_report(store, symbols=("SPY",), timeframes=("1m", "1h"))
+    assert report.faults()[0] == damaged
+    assert report.series[1].states["damaged"] == (WEDNESDAY, HALF_DAY)
+    order = BackfillSpec(market, store, ("SPY",), WEDNESDAY, FRIDAY, workers=1)
+    shutil.rmtree(store / "stage")
+    files = {path: path.read_bytes() for path in market.rglob("*.csv.gz")}
+    for path, content in files.items():
+        path.write_bytes(content[:-9])
+    assert not backfill(order).ok
+    report = coverage_report(store, symbols=("SPY",))
+    assert report.faults() == [  # the record that Friday has no file went too
+        damaged.replace("2 of 3", "3 of 3").replace("24)", "24, 2014-12-26)")
+    ]
+    for path, content in files.items():
+        path.write_bytes(content)
+    assert backfill(order).ok
+    after = coverage_report(store, symbols=("SPY",), timeframes=("1m", "1h"))
+    assert [one.states for one in after.series] == [one.states for one in whole.series]
+
+
+def test_sessions_that_failed_at_the_ends_of_a_range_are_holes(market, tmp_path):
+    path = next(market.rglob("2014-12-23.csv.gz"))
+    path.write_bytes(path.read_bytes()[:-9])
+    order = BackfillSpec(market, tmp_path / "s", ("SPY",), WEDNESDAY, FRIDAY, workers=1)
+    assert not backfill(order).ok
+    report = coverage_report(tmp_path / "s")
+    assert (report.first, report.last) == (WEDNESDAY, FRIDAY)
+    assert "SPY: 1 of 3 sessions never fetched; run the backfill for them (2014-12-23)" in (
+        report.faults()
+    )
 
 
 def test_an_empty_store_says_what_to_do(tmp_path):
@@ -108,7 +162,7 @@ def test_a_session_whose_file_may_still_come_is_late(store, market, monkeypatch)
     states = coverage_report(store, **options).series[0].states
     assert states["late"] == (monday, dt.date(2014, 12, 30))
     put(market, monday, [STOCK_HEADER, *minute_lines("SPY", monday)])
-    report = coverage_report(store, source_root=market, **options)
+    report = coverage_report(store, source=LocalFlatFiles(market), **options)
     assert report.series[0].states["hole"] == (monday,)
     assert any("1 of 5 sessions not published yet" in text for text in report.faults())
 

@@ -12,6 +12,7 @@ import pytest
 
 from sweep.ingest import s3_files
 from sweep.ingest.backfill import BackfillSpec, backfill
+from sweep.ingest.coverage import coverage_report
 from sweep.ingest.inflate import BarsError
 from sweep.ingest.products import STOCKS
 from sweep.ingest.s3_files import S3FlatFiles, clean_cache
@@ -91,6 +92,15 @@ def test_a_bucket_fills_the_store_and_a_second_run_reads_nothing(filled):
     again = backfill(filled.order("SPY", "QQQ"))
     assert (again.files_read, again.months) == (0, 0)
     assert len(filled.proxy.gets()) == count
+
+
+def test_coverage_looks_at_the_bucket(filled):
+    backfill(filled.order("SPY"))
+    report = coverage_report(filled.store, source=filled.source())
+    assert report.faults() == []
+    filled.put(DAYS[3], price=77.0)
+    report = coverage_report(filled.store, source=filled.source())
+    assert report.series[0].states["replaced"] == (DAYS[3],)
 
 
 def test_a_second_symbol_is_read_from_the_cache(filled):
