@@ -14,20 +14,21 @@ decay by itself.
 
 import dataclasses
 import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from sweep.evidence.columns import Float, Int, Returns, constant_rows, slices
-from sweep.evidence.half_sums import halves, sums_and_rests
-
-TINY = float(np.finfo(np.float64).tiny)
-
-FLAT = 1e-12
-"""A half whose variance is below this share of its mean square does not vary: Sharpe ratio 0."""
+from sweep.evidence.half_scores import FLAT, best_scores, count_beside, first_sets, halves
 
 TIE = 1e-12
 """Scores this near to each other, relatively, are equal: sets with one active day in a half all
 are, whatever that day brought, and rounding must not rank them."""
+
+_PIECE = 4096  # sets of one call of a kernel
 
 NULL_SD = (
     (2, 0.297),
@@ -170,44 +171,53 @@ def _block_sums(returns: Returns, n_blocks: int, least: int) -> _Blocks:
 
 def _rank_all(blocks: _Blocks, chosen: Float, metric: str) -> tuple[Int, Float]:
     """Return, per combination, the set that is best on it and its relative rank on the rest."""
-    n_sets, half = blocks.sums.shape[1], len(chosen) // 2
-    less, more = np.empty(len(chosen)), np.empty(len(chosen))
-    selected = np.empty(len(chosen), dtype=np.int64)
-    flags, spare = np.empty(n_sets, dtype=np.bool_), np.empty(n_sets)
-    # The complement of combination i is combination n - 1 - i, so each pair is scored once.
-    sums = sums_and_rests(blocks.sums, chosen[:half])
-    squares = sums_and_rests(blocks.squares, chosen[:half])
-    for i, (total, square) in enumerate(zip(sums, squares, strict=True)):
-        if metric == "sharpe":
-            for side in (0, 1):
-                _score(blocks, total[side], square[side], spare)
-        for row, inside, outside in ((i, *total), (len(chosen) - 1 - i, *total[::-1])):
-            best = float(inside.max())
-            np.greater_equal(inside, best - TIE * abs(best), out=flags)
-            selected[row] = flags.argmax()
-            own = float(outside[selected[row]])
-            np.less(outside, own - TIE * abs(own), out=flags)
-            less[row] = np.count_nonzero(flags)
-            np.greater(outside, own + TIE * abs(own), out=flags)
-            more[row] = np.count_nonzero(flags)
+    n_sets = blocks.sums.shape[1]
+    codes = chosen.astype(np.int64) @ (1 << np.arange(chosen.shape[1]))
+    pieces = [(start, min(start + _PIECE, n_sets)) for start in range(0, n_sets, _PIECE)]
+    best = np.stack([*_over(pieces, blocks, metric, best_scores, codes)])
+    most = best.max(axis=0)
+    least = most - TIE * np.abs(most)
+    # The first of equals is in the first piece with one.
+    holder = (best >= least).argmax(axis=0)
+    selected, own = np.empty(len(codes), np.int64), np.empty(len(codes))
+    for k, (start, stop) in enumerate(pieces):
+        mine = np.flatnonzero(holder == k)
+        if len(mine):
+            piece = _piece(blocks, metric, start, stop)
+            found, own[mine] = first_sets(*piece, codes[mine], least[mine])
+            selected[mine] = start + found
+    low, high = own - TIE * np.abs(own), own + TIE * np.abs(own)
+    rest = (1 << chosen.shape[1]) - 1 - codes
+    less, more = np.sum([*_over(pieces, blocks, metric, count_beside, rest, low, high)], axis=0)
     # Rank with ties averaged: sets below, plus (equals including itself + 1) / 2.
     return selected, (less + (n_sets - less - more + 1) / 2) / (n_sets + 1)
 
 
-def _score(blocks: _Blocks, total: Float, square: Float, spare: Float) -> None:
-    """Turn sums over half of the blocks into values that rank like the Sharpe ratio, in place.
+def _over(
+    pieces: list[tuple[int, int]],
+    blocks: _Blocks,
+    metric: str,
+    count: Callable[..., Any],
+    *arguments: Any,  # noqa: ANN401
+) -> Iterator[Any]:
+    """Run a kernel over the sets, piece by piece on all processors of the process."""
 
-    That ratio rises with `s |s| / q` (s sum, q sum of squares of the half), which needs no root
-    and no difference of nearly equal numbers.
-    """
-    if len(blocks.suspects):
-        size = blocks.length * len(blocks.sums) // 2
-        sums, squares = total[blocks.suspects], square[blocks.suspects] * size
-        total[blocks.suspects] = np.where(squares - sums**2 <= FLAT * squares, 0.0, sums)
-    np.abs(total, out=spare)
-    np.multiply(total, spare, out=total)
-    np.maximum(square, TINY, out=square)
-    np.divide(total, square, out=total)
+    def one(piece: tuple[int, int]) -> Any:  # noqa: ANN401
+        return count(*_piece(blocks, metric, *piece), *arguments)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        yield from threads.map(one, pieces)
+
+
+def _piece(blocks: _Blocks, metric: str, start: int, stop: int) -> tuple[Float, Float, Int, int]:
+    """Return what kernels read of sets start to stop - 1; the mean ranks like squares of 1."""
+    size = blocks.length * len(blocks.sums) // 2
+    sums = np.ascontiguousarray(blocks.sums[:, start:stop])
+    if metric == "mean":
+        return sums, np.ones_like(sums), blocks.suspects[:0], size
+    first, after = np.searchsorted(blocks.suspects, (start, stop))
+    squares = np.ascontiguousarray(blocks.squares[:, start:stop])
+    return sums, squares, blocks.suspects[first:after] - start, size
 
 
 def _metric_of(blocks: _Blocks, chosen: Float, selected: Int, metric: str) -> Float:

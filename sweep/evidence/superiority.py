@@ -22,7 +22,8 @@ from sweep.evidence.bootstrap import (
     resample_counts,
     stationary_bootstrap_indices,
 )
-from sweep.evidence.columns import Bool, Float, Int, Returns, constant_rows, repeatable, slices
+from sweep.evidence.columns import Float, Int, Returns, constant_rows, repeatable, slices
+from sweep.evidence.jit import kernel, largest
 
 RESAMPLES = 1_000
 
@@ -80,15 +81,23 @@ class StepMResult:
 class _Slice:
     """Statistics of the varying sets of a slice.
 
-    `numbers` int64 [k]; `observed` float64 [k]; `centred` and `inverse` float64 [resamples, k]:
-    the resampled statistic around the sample mean, and 1 / (resampled / sampled standard
-    deviation).
+    `numbers` int64 [k]; `observed` float64 [k], `sqrt(T) mean / std`; `drawn`, `squares` float64
+    [resamples, k]: mean and mean square of the standardised series in each resample.
     """
 
+    n_sets: int
+    n_sessions: int
     numbers: Int
     observed: Float
-    centred: Float
-    inverse: Float
+    drawn: Float
+    squares: Float
+
+    def largest(self, *shifts: Float) -> Float:
+        """Return the largest resampled statistic, float64 [shifts, resamples].
+
+        A shift [k] is what a set keeps of its own mean, as its statistic; -inf leaves it out.
+        """
+        return _largest(self.drawn, self.squares, np.stack(shifts), self.n_sessions)
 
 
 def spa(
@@ -112,27 +121,23 @@ def spa(
     SpaResult
         p-values are shares of resamples that reach the statistic.
     """
-    lower, consistent, upper = (np.zeros(n_resamples) for _ in range(3))
+    # By row: sets below 0 keep their own mean, those clearly below it do, none does.
+    most = np.zeros((3, n_resamples))
     statistic, best, n_sets, n_varying, n_sessions = 0.0, -1, 0, 0, 0
-    for block, found in _studentised(returns, mean_block, n_resamples, seed):
-        n_sessions = block.shape[1]
-        n_sets, n_varying = n_sets + len(block), n_varying + len(found.numbers)
+    for found in _studentised(returns, mean_block, n_resamples, seed):
+        n_sessions = found.n_sessions
+        n_sets, n_varying = n_sets + found.n_sets, n_varying + len(found.numbers)
         if not len(found.numbers):
             continue
-        leader = int(found.observed.argmax())
-        if best == -1 or found.observed[leader] > statistic:
-            statistic, best = float(found.observed[leader]), int(found.numbers[leader])
-        hopeless = found.observed < -math.sqrt(2 * math.log(math.log(n_sessions)))
-        for shifted, most in (
-            (found.observed < 0, lower),
-            (hopeless, consistent),
-            (np.zeros(len(hopeless), dtype=np.bool_), upper),
-        ):
-            np.maximum(most, _largest(found, shifted), out=most)
+        own = found.observed
+        leader = int(own.argmax())
+        if best == -1 or own[leader] > statistic:
+            statistic, best = float(own[leader]), int(found.numbers[leader])
+        hopeless = own < -math.sqrt(2 * math.log(math.log(n_sessions)))
+        shifts = (np.where(own < 0, own, 0.0), np.where(hopeless, own, 0.0), np.zeros(len(own)))
+        np.maximum(most, found.largest(*shifts), out=most)
     statistic = max(0.0, statistic)
-    p_lower, p_consistent, p_upper = (
-        float(np.mean(most >= statistic)) for most in (lower, consistent, upper)
-    )
+    p_lower, p_consistent, p_upper = np.mean(most >= statistic, axis=1).tolist()
     return SpaResult(
         p_consistent=p_consistent,
         p_lower=p_lower,
@@ -178,12 +183,12 @@ def stepm(
     while True:
         most = np.full(n_resamples, -np.inf)
         numbers, observed = [superior[:0]], [np.zeros(0)]
-        for _, found in _studentised(returns, mean_block, n_resamples, seed):
+        for found in _studentised(returns, mean_block, n_resamples, seed):
             left = ~np.isin(found.numbers, superior)
             numbers.append(found.numbers[left])
             observed.append(found.observed[left])
             if left.any():
-                np.maximum(most, found.centred[:, left].max(axis=1), out=most)
+                np.maximum(most, found.largest(np.where(left, 0.0, -np.inf))[0], out=most)
         remaining, statistics = np.concatenate(numbers), np.concatenate(observed)
         if not len(remaining):
             break
@@ -195,21 +200,29 @@ def stepm(
     return StepMResult(superior, tuple(critical), alpha)
 
 
-def _largest(found: _Slice, shifted: Bool) -> Float:
-    """Return the largest resampled statistic when the `shifted` sets keep their own mean."""
-    if not shifted.any():
-        most: Float = found.centred.max(axis=1)
-        return most
-    own = found.centred[:, shifted] + found.observed[shifted] * found.inverse[:, shifted]
-    most = own.max(axis=1)
-    if not shifted.all():
-        most = np.maximum(most, found.centred[:, ~shifted].max(axis=1))
+@kernel
+def _largest(drawn: Float, squares: Float, shifts: Float, n_sessions: int) -> Float:
+    """See `_Slice.largest`; one pass, where whole arrays went through memory a dozen times."""
+    n_resamples, n_sets = drawn.shape
+    root, floor = math.sqrt(n_sessions), SPREAD_FLOOR**2
+    most = np.empty((len(shifts), n_resamples))
+    centred, inverse, values = np.empty(n_sets), np.empty(n_sets), np.empty(n_sets)
+    for r in range(n_resamples):
+        for k in range(n_sets):
+            spread = squares[r, k] - drawn[r, k] * drawn[r, k]
+            spread = max(spread, floor)
+            inverse[k] = 1 / math.sqrt(spread)
+            centred[k] = drawn[r, k] * inverse[k] * root
+        for s in range(len(shifts)):
+            for k in range(n_sets):
+                values[k] = centred[k] + shifts[s, k] * inverse[k]
+            most[s, r] = largest(values, n_sets)
     return most
 
 
 def _studentised(
     returns: Returns, mean_block: float, n_resamples: int, seed: int
-) -> Iterator[tuple[Float, _Slice]]:
+) -> Iterator[_Slice]:
     counts: Float | None = None
     for first, block in slices(returns):
         n_sessions = block.shape[1]
@@ -224,12 +237,12 @@ def _studentised(
         sets = block[varying]
         mean, spread = sets.mean(axis=1), sets.std(axis=1)
         scaled = ((sets - mean[:, None]) / spread[:, None]).T
-        drawn = counts @ scaled
-        second = counts @ (scaled * scaled)
-        second -= drawn * drawn
-        np.maximum(second, SPREAD_FLOOR**2, out=second)
-        inverse = np.reciprocal(np.sqrt(second, out=second), out=second)
-        drawn *= inverse
-        drawn *= math.sqrt(n_sessions)
         observed = math.sqrt(n_sessions) * mean / spread
-        yield block, _Slice(varying + first, observed, drawn, inverse)
+        yield _Slice(
+            n_sets=len(block),
+            n_sessions=n_sessions,
+            numbers=varying + first,
+            observed=observed,
+            drawn=counts @ scaled,
+            squares=counts @ (scaled * scaled),
+        )

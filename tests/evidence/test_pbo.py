@@ -29,6 +29,7 @@ def slow_pbo(returns, n_blocks):
     return np.array(omegas), np.array(inside), np.array(outside)
 
 
+@pytest.mark.plain_python
 @pytest.mark.parametrize(("sets", "days", "n_blocks"), [(7, 61, 6), (40, 90, 8), (2, 40, 8)])
 def test_agrees_with_the_loop(sets, days, n_blocks):
     returns = np.random.default_rng(sets).standard_t(4, (sets, days)) * 0.3
