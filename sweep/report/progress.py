@@ -87,6 +87,7 @@ class Reporter:
             expand=True,
         )
         self._stage: str | None = None
+        self._moves = False
         self._task: TaskID | None = None
         self._started = 0.0
         self._first = 0
@@ -135,8 +136,12 @@ class Reporter:
         """
         fresh = stage != self._stage
         if fresh:
-            self._stage, self._started, self._first = stage, self._clock(), done
-            self._first_size = size
+            self._stage, self._moves = stage, False
+            self._started, self._first, self._first_size = self._clock(), done, size
+        elif not self._moves and done > self._first:
+            # Workers start and compile before the first item: a rate counts from there.
+            self._moves = True
+            self._started, self._first, self._first_size = self._clock(), done, size
         elapsed = self._clock() - self._started
         came = size - self._first_size
         transfer = f"{came / elapsed / 1e6:,.1f} MB/s" if came > 0 and elapsed > 0 else note

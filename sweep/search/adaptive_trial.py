@@ -62,7 +62,7 @@ def run_search(
     ------
     dict
         What the driver hears after each part, the last one included: `sets` evaluated, `failed`
-        of them, `seconds` in the engine, and `settled`, proposals that have their answer.
+        of them, `seconds` in the engine, and `settled`, all proposals that have their answer.
     """
     search = AdaptiveSearch(task.space, task.search, fold, len(task.objectives))
     answers = Answers(task, results, fold)
@@ -80,7 +80,7 @@ def run_search(
         late = time.monotonic() - begun > _FLUSH_S
         if late or sum(rows.seconds for rows in waiting) > TARGET_S:
             yield {**_flush(task, results, search, fold, waiting), "settled": settled}
-            waiting, settled, begun = [], 0, time.monotonic()
+            waiting, begun = [], time.monotonic()
     last = _flush(task, results, search, fold, waiting, ended=True)
     yield {**last, "settled": settled}
 
@@ -134,6 +134,16 @@ def read_search(results: Results, detector: str, fold: int) -> tuple[pa.Table | 
     if table is None:
         return None, 0
     return table, int(table.schema.metadata[_ENDED])
+
+
+def proposed_by(task: Task, results: Results, fold: int) -> tuple[Keys, int]:
+    """Return the keys of what a search proposed within the budget, and the budget it ended with.
+
+    An earlier command may have had a larger budget; what it proposed first is what this one does.
+    """
+    table, ended = read_search(results, task.detector.name, fold)
+    own = np.empty(0, np.uint64) if table is None else table["key"].to_numpy()
+    return own[: task.search.budget], ended
 
 
 def searches_of(task: Task) -> tuple[int, ...]:

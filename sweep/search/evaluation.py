@@ -203,26 +203,28 @@ def _rows_table(
     good: Sequence[tuple[NDArray[np.int64], BlockResult]],
 ) -> pa.Table:
     """Return the rows of a block, sorted by key."""
-    n = len(keys)
+    order = np.argsort(keys, kind="stable")
     columns: dict[str, pa.Array] = {
-        "key": pa.array(keys),
-        "status": pa.array(status, pa.string()),
-        "text": pa.array(text, pa.string()),
+        "key": pa.array(keys[order]),
+        "status": pa.array(status[order], pa.string()),
+        "text": pa.array(text[order], pa.string()),
     }
     for name, values in sets.values.items():
-        columns[f"param.{name}"] = pa.array(np.ascontiguousarray(values))
-    rows = np.concatenate([found for found, _ in good])
+        columns[f"param.{name}"] = pa.array(values[order])
+    place = np.full(len(keys), -1, np.int64)
+    place[np.concatenate([found for found, _ in good])] = np.arange(sum(len(f) for f, _ in good))
+    place = place[order]
     for name in good[0][1].metrics:
         column = np.concatenate([result.metrics[name] for _, result in good])
-        columns[name] = _spread(column, rows, n)
+        columns[name] = _spread(column, place)
     daily = np.concatenate([result.daily for _, result in good])
     counts = np.concatenate([result.daily_trades for _, result in good])
     for name, values in _fold_columns(task, daily, counts).items():
-        columns[name] = _spread(values, rows, n)
-    on_axis = np.full((len(rows), task.n_sessions), np.nan, np.float32)
+        columns[name] = _spread(values, place)
+    on_axis = np.full((len(daily), task.n_sessions), np.nan, np.float32)
     on_axis[:, task.columns] = daily
-    columns["r"] = _spread(on_axis, rows, n)
-    return pa.table(columns).take(np.argsort(keys, kind="stable"))
+    columns["r"] = _spread(on_axis, place)
+    return pa.table(columns)
 
 
 def _nothing(task: Task) -> BlockResult:
@@ -258,15 +260,19 @@ def _fold_columns(task: Task, daily: Float, counts: NDArray[np.int32]) -> dict[s
     return found
 
 
-def _spread(values: NDArray[Any], rows: NDArray[np.int64], n: int) -> pa.Array:
-    """Return a column of n rows with `values` at `rows` and null elsewhere; NaN is null too."""
-    place = np.full(n, -1, np.int64)
-    place[rows] = np.arange(len(rows))
-    indices = pa.array(place, mask=place < 0)
+def _spread(values: NDArray[Any], place: NDArray[np.int64]) -> pa.Array:
+    """Return a column with row `place` of the values in each row, null at -1; NaN is null too."""
+    absent = place < 0
+    if absent.all():
+        shown = np.zeros((len(place), *values.shape[1:]), values.dtype)
+    else:
+        shown = values[np.maximum(place, 0)]
+    mask = pa.array(absent) if absent.any() else None
     if values.ndim == 2:
-        lists = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
-        return lists.take(indices)
-    return pa.array(values, from_pandas=True).take(indices)
+        return pa.FixedSizeListArray.from_arrays(
+            pa.array(shown.ravel()), values.shape[1], mask=mask
+        )
+    return pa.array(shown, mask=absent | np.isnan(shown))
 
 
 def _all_trades(

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from detectors.bars import Float
-from sweep.search.adaptive_trial import read_search, searches_of
+from sweep.search.adaptive_trial import proposed_by, searches_of
 from sweep.search.choose import Chosen
 from sweep.search.evaluation import Task
 from sweep.search.identity import Keys, set_ids
@@ -24,6 +24,7 @@ from sweep.store.copies import fetched
 from sweep.store.results import DAILY, DAILY_ROWS, FOLD_SCORES, PARAMETER_SETS, Results
 
 _FOLD_ROWS = 65_536
+_DAILY_CELLS = 64_000_000  # sets x sessions of one pass over the parts, 256 MB
 _FOLD_COLUMNS = (
     "fold_objective",
     "fold_violation",
@@ -134,8 +135,7 @@ def _proposed(task: Task, results: Results, keys: Keys) -> dict[int, NDArray[np.
     """Return the rows of what each search proposed, in its order."""
     found = {}
     for search in searches_of(task):
-        table, _ = read_search(results, task.detector.name, search)
-        own = np.empty(0, np.uint64) if table is None else table["key"].to_numpy()
+        own, _ = proposed_by(task, results, search)
         found[search] = np.searchsorted(keys, own[np.isin(own, keys)])
     return found
 
@@ -233,22 +233,30 @@ def _fold_pieces(plan: DetectorPlan, results: Results) -> Iterator[pa.Table]:
 def write_daily(
     results: Results, plans: Sequence[DetectorPlan], merged: Mapping[str, Merged]
 ) -> None:
-    """Write `daily/part-*.parquet`, sorted, a bounded number of sets in memory at a time."""
+    """Write `daily/part-*.parquet`, sorted, a bounded number of sets in memory at a time.
+
+    Every part holds sets of every stretch of keys, so a stretch costs a pass over all parts: as
+    many files are made of one as memory allows.
+    """
     results.clear_daily()
     count = 0
     for plan in plans:
         name = plan.detector.name
         keys = merged[name].keys if name in merged else np.empty(0, np.uint64)
-        for start in range(0, len(keys), DAILY_ROWS):
-            stretch = keys[start : start + DAILY_ROWS]
-            table = results.read_parts(name, ["key", "r"], int(stretch[0]), int(stretch[-1]))
+        width = len(plan.axis)
+        stretch = DAILY_ROWS * max(1, _DAILY_CELLS // (DAILY_ROWS * max(1, width)))
+        for start in range(0, len(keys), stretch):
+            bounds = keys[start : start + stretch]
+            table = results.read_parts(name, ["key", "r"], int(bounds[0]), int(bounds[-1]))
             if table is None:
                 continue
-            table = table.filter(table["r"].is_valid())
-            columns = {
-                "detector": pa.array([name] * len(table), pa.string()),
-                "set_id": pa.array(set_ids(table["key"].to_numpy()), pa.string()),
-                "r": table["r"],
-            }
-            results.write_table(f"{DAILY}/part-{count:05d}.parquet", [pa.table(columns)])
-            count += 1
+            for own in range(0, len(bounds), DAILY_ROWS):
+                piece = table.slice(own, DAILY_ROWS)
+                piece = piece.filter(piece["r"].is_valid())
+                columns = {
+                    "detector": pa.array([name] * len(piece), pa.string()),
+                    "set_id": pa.array(set_ids(piece["key"].to_numpy()), pa.string()),
+                    "r": piece["r"],
+                }
+                results.write_table(f"{DAILY}/part-{count:05d}.parquet", [pa.table(columns)])
+                count += 1

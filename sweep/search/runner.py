@@ -96,8 +96,9 @@ def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> Swee
     tell = on_progress or (lambda _: None)
     tell(Progress("loading bars and features"))
     plan = make_plan(spec)
-    results = Results(spec.storage_root, plan.sweep_id)
-    with _alone(results) as held:
+    with _alone(Results(spec.storage_root, plan.sweep_id)) as held:
+        # Its stages take minutes where there are many sets: whoever lost it writes no file.
+        results = Results(spec.storage_root, plan.sweep_id, guard=held.check)
         return _run(spec, plan, results, held, tell)
 
 
@@ -151,7 +152,7 @@ def _run(
         except KeyboardInterrupt:  # before the first block; from then on it ends by itself
             outcome = TuneOutcome("interrupted", "interrupted", Tally())
     held.check()
-    return _conclude(plan, results, tasks, wanted, outcome, notes, command, started, tell)
+    return _conclude(plan, results, held, tasks, wanted, outcome, notes, command, started, tell)
 
 
 def task_of(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan) -> Task:
@@ -260,6 +261,7 @@ def _data_check(plan: SweepPlan) -> Callable[[float], str]:
 def _conclude(
     plan: SweepPlan,
     results: Results,
+    held: Lease,
     tasks: dict[str, Task],
     wanted: dict[str, Wanted],
     outcome: TuneOutcome,
@@ -310,6 +312,7 @@ def _conclude(
         judged=judged,
         reason=outcome.reason,
     )
+    held.check()
     away += mirror(spec, results, about)
     about["mirrored"] = not away
     results.write_json(SWEEP, about)

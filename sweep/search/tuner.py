@@ -183,8 +183,8 @@ def run_blocks(
     queue
         Blocks to run.
     trial
-        `trial(config, work)`; reports `sets`, `settled`, `failed`, `seconds` and `best`, a search
-        more than once.
+        `trial(config, work)`; reports `sets`, `settled` (all so far), `failed`, `seconds` and
+        `best`, a search more than once.
     work
         Handed to every trial by reference.
     workers
@@ -279,6 +279,7 @@ def _block_searcher(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
             super().__init__(metric="sets", mode="max")
             self._running: dict[str, Block] = {}
             self._heard: dict[str, int] = {}
+            self._settled: dict[str, int] = {}
 
         def suggest(self, trial_id: str) -> dict[str, Any] | str:
             block = None if watch.stopped else queue.take()
@@ -295,7 +296,10 @@ def _block_searcher(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
             name = self._running[trial_id].detector
             self._heard[trial_id] = int(result["training_iteration"])
             queue.measured(name, int(result["sets"]), float(result["seconds"]))
-            watch.reported(name, result)
+            # A search whose worker died starts again and settles the same proposals once more.
+            before = self._settled.get(trial_id, 0)
+            self._settled[trial_id] = max(before, int(result["settled"]))
+            watch.reported(name, {**result, "settled": self._settled[trial_id] - before})
 
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.search.adaptive_trial import read_search, searches_of
+from sweep.search.adaptive_trial import proposed_by, searches_of
 from sweep.search.evaluation import Task
 from sweep.search.identity import Keys, set_keys
 from sweep.search.searchers import GridSearcher, PoolSearcher, make_searcher
@@ -59,8 +59,7 @@ def wanted_of(task: Task, results: Results) -> Wanted:
     done, total = int((~missing).sum()), len(distinct)
     left = []
     for search in searches_of(task):
-        proposed, ended = read_search(results, task.detector.name, search)
-        own = np.empty(0, np.uint64) if proposed is None else proposed["key"].to_numpy()
+        own, ended = proposed_by(task, results, search)
         answered = int(np.isin(own, known).sum())
         if ended < task.search.budget or answered < len(own):
             left.append(search)

@@ -6,7 +6,7 @@ same bytes of content for any number of workers, kills and resumes.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +60,22 @@ class Results:
         `storage.root`.
     name
         Id of the sweep.
+    guard
+        Called before a file takes its place; raises where this process may write no longer.
     """
 
-    def __init__(self, storage_root: Place | str, name: str) -> None:
+    def __init__(
+        self, storage_root: Place | str, name: str, guard: Callable[[], None] = lambda: None
+    ) -> None:
         self.path = place(storage_root) / "results" / name
+        self._guard = guard
 
     def write_json(self, name: str, content: Mapping[str, object]) -> None:
         """Replace a JSON file."""
         with replacing(self.path / name) as temporary:
             text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
+            self._guard()
 
     def read_json(self, name: str = SWEEP) -> dict[str, Any] | None:
         """Return a JSON file, None where there is none."""
@@ -88,6 +94,7 @@ class Results:
         """Replace a text file."""
         with replacing(self.path / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
+            self._guard()
 
     def write_table(
         self, name: str, tables: Iterable[pa.Table], schema: pa.Schema | None = None
@@ -108,18 +115,17 @@ class Results:
             writer: pq.ParquetWriter | None = None
             try:
                 for table in tables:
-                    writer = writer or pq.ParquetWriter(
-                        temporary, schema or table.schema, compression="zstd"
-                    )
+                    writer = writer or _writer(temporary, schema or table.schema)
                     writer.write_table(table, row_group_size=_GROUP_ROWS)
                     rows += table.num_rows
                 if writer is None:
                     if schema is None:
                         raise ValueError(f"{name} has neither rows nor a schema")
-                    writer = pq.ParquetWriter(temporary, schema, compression="zstd")
+                    writer = _writer(temporary, schema)
             finally:
                 if writer is not None:
                     writer.close()
+            self._guard()
         return rows
 
     def parts(self, detector: str, kind: str = "sets") -> list[Place]:
@@ -200,6 +206,12 @@ class Results:
         """Remove daily files, before they are written again."""
         for file in matching(self.path / DAILY, "part-*.parquet"):
             file.unlink()
+
+
+def _writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Open a table; numbers hardly repeat, and without looking for it take 60 % of the time."""
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    return pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=texts)
 
 
 def sweep_names(storage_root: Place | str) -> list[str]:

@@ -48,6 +48,21 @@ def test_without_a_terminal_a_line_comes_every_ten_seconds_and_at_the_end(caplog
     ]
 
 
+def test_the_rate_counts_from_the_first_item_not_from_the_start_of_workers(caplog):
+    found = lines_of(
+        caplog,
+        [
+            (0.0, ("evaluating", 0, 1000)),
+            (30.0, ("evaluating", 100, 1000)),  # workers started and compiled for half a minute
+            (40.0, ("evaluating", 300, 1000)),
+        ],
+    )
+    assert found[1:] == [
+        "evaluating, 100 of 1,000",
+        "evaluating, 300 of 1,000, 20.0/s, 0:00:35 left",
+    ]
+
+
 def test_a_new_stage_is_said_at_once(caplog):
     found = lines_of(
         caplog,

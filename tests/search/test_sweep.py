@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow import csv
 from walk_store import write_minutes
 
 from sweep.engine.trade_table import COLUMNS
@@ -211,19 +212,50 @@ def test_tables_are_the_same_bits_for_any_workers_blocks_and_budgets_on_the_way(
     assert Ledger(grown.storage_root).count("breakout_bullish", {"SPY": held_out}).distinct == 61
 
 
+def on_the_front(outcome):
+    """Return the ids of `pareto.csv`, which is sorted by the first objective."""
+    rows = csv.read_csv(outcome.folder / "pareto.csv").to_pylist()
+    gains = [row["daily_lcb_r"] for row in rows]
+    assert gains == sorted(gains, reverse=True)
+    return {row["set_id"] for row in rows}
+
+
+def front_of(outcome):
+    """Return the ids of the feasible sets that no other beats in mean and drawdown."""
+    known = {
+        row["set_id"]: (row["daily_lcb_r"], -row["max_drawdown_r"])
+        for row in rows_of(outcome)
+        if row["status"] == "ok" and None not in (row["daily_lcb_r"], row["max_drawdown_r"])
+    }
+    return {
+        name
+        for name, own in known.items()
+        if not any(other != own and all(np.greater_equal(other, own)) for other in known.values())
+    }
+
+
 def test_an_adaptive_sweep_is_the_same_for_any_workers_and_goes_on(make_spec, ray_local):
     def genetic(name, budget, workers):
         return make_spec(
             name,
             detectors=("breakout_bullish",),
             search=SearchSettings(
-                kind="genetic", budget=budget, population=10, constraints=("trades>=5",)
+                kind="genetic",
+                budget=budget,
+                population=10,
+                objective=("daily_lcb_r", "max_drawdown_r"),
+                constraints=("trades>=5",),
             ),
             folds=FoldSettings(kind="split"),
             execution=ExecutionSettings(workers=workers),
         )
 
+    def compared(outcome):
+        content = json.loads((outcome.folder / "sweep.json").read_text())
+        return content["detectors"]["breakout_bullish"]["searches"]
+
     small = run_sweep(genetic("a", 20, 1))
+    of_small = compared(small)
     grown = run_sweep(genetic("a", 45, 2))
     whole = run_sweep(genetic("b", 45, 1))
     assert (small.status, grown.sweep_id, grown.sets) == ("done", whole.sweep_id, whole.sets)
@@ -238,6 +270,11 @@ def test_an_adaptive_sweep_is_the_same_for_any_workers_and_goes_on(make_spec, ra
     assert chosen["folds"][0] == about["searches"][0]["chosen"]
     found = json.loads((whole.folder / "evidence.json").read_text())["detectors"]
     assert found["breakout_bullish"]["final"]["set_id"] == chosen["final"]
+    assert on_the_front(whole) == front_of(whole)
+    # A smaller budget compares as many random sets with what the search proposed by then.
+    again = run_sweep(genetic("b", 20, 1))
+    assert (again.status, again.evaluated, compared(again)) == ("done", 0, of_small)
+    assert [(row["sets"], row["random_sets"]) for row in of_small] == [(20, 20)] * 2
 
 
 def test_a_sweep_without_folds_over_a_grid_with_all_trades(make_spec, ray_local):

@@ -56,6 +56,18 @@ def test_the_benchmark_of_the_head_reports_what_trials_report():
     assert (watch.tally.sets, watch.tally.settled) == (1, 1)
 
 
+def test_a_search_that_starts_again_settles_its_proposals_once():
+    watch = Watch(0.1, silent)
+    searcher = tuner._block_searcher(
+        BlockQueue({}, n_sessions=1, workers=1, block_size=1, searches={"d": [0]}), watch
+    )
+    searcher.suggest("trial")
+    for iteration, settled in ((1, 30), (2, 50), (1, 30), (2, 70)):  # its worker died after 50
+        report = {"sets": 1, "failed": 0, "seconds": 0.1, "settled": settled, "best": 0.0}
+        searcher.on_trial_result("trial", report | {"training_iteration": iteration})
+    assert watch.tally.settled == 70
+
+
 def test_too_many_failures_stop_it_and_few_do_not(ray_local):
     outcome = run_blocks(queue(100), reporting(failed=1), {}, workers=2, watch=Watch(0.1, silent))
     assert outcome.status == "failed"

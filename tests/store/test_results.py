@@ -107,6 +107,28 @@ def test_a_failed_write_leaves_the_old_table(results):
     assert [f.name for f in results.path.iterdir()] == [PARAMETER_SETS]
 
 
+def test_nothing_takes_its_place_once_the_guard_refuses(tmp_path):
+    allowed = [True]
+
+    def guard():
+        if not allowed[0]:
+            raise OSError("taken over")
+
+    results = Results(tmp_path, "s1", guard)
+    results.write_json("sweep.json", {"a": 1})
+    allowed[0] = False
+    writers = (
+        lambda: results.write_json("sweep.json", {"a": 2}),
+        lambda: results.write_text("note", "x"),
+        lambda: results.write_table("t.parquet", [pa.table({"a": [1]})]),
+    )
+    for write in writers:
+        with pytest.raises(OSError, match="taken over"):
+            write()
+    assert results.read_json() == {"a": 1}
+    assert [file.name for file in results.path.iterdir()] == ["sweep.json"]
+
+
 def test_an_unwritable_place_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"cannot write .*sweep\.json.*check storage\.root"):
