@@ -5,7 +5,7 @@ import dataclasses
 import datetime as dt
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ from sweep.search.tuner import (
     connected,
     put,
     remote_call,
+    require_room,
     run_blocks,
     wait_for,
 )
@@ -195,12 +196,15 @@ def _evaluate(
     with connected(spec.execution) as workers:
         pulse = Pulse(plan.sweep_id)
         tell(Progress("building candidate tables", done, total))
+        left = [one for one in plan.judged if not wanted[one.detector.name].finished]
+        stored = {id(data): put(data) for one in left for data in one.symbols}
         shared = {
-            one.detector.name: _shared(spec, plan, one, tasks[one.detector.name])
-            for one in plan.judged
-            if not wanted[one.detector.name].finished
+            one.detector.name: _shared(spec, plan, one, tasks[one.detector.name], stored)
+            for one in left
         }
         wait_for([table for one in shared.values() for table in one.tables])
+        stored.clear()
+        require_room({name: one.tables for name, one in shared.items()})
         work = {name: put(one) for name, one in shared.items()}
         queue = BlockQueue(
             {name: wanted[name].pending for name in work},
@@ -228,11 +232,16 @@ def _best(spec: SweepSpec, tally: Tally) -> str:
     return f"best {objective.sign * value:.4g} {objective.metric}{of}"
 
 
-def _shared(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan, task: Task) -> Work:
-    """Start the building of a detector's candidate tables and describe its work."""
+def _shared(
+    spec: SweepSpec, plan: SweepPlan, one: DetectorPlan, task: Task, stored: Mapping[int, Any]
+) -> Work:
+    """Start the building of a detector's candidate tables and describe its work.
+
+    Detectors share the data of a symbol, so it is `stored` once for all of them, by `id`.
+    """
     light = put(dataclasses.replace(one, symbols=(), foreign=()))
     tables = tuple(
-        remote_call(build_table, light, put(data), spec.fills, spec.costs[data.asset_class])
+        remote_call(build_table, light, stored[id(data)], spec.fills, spec.costs[data.asset_class])
         for data in one.symbols
     )
     return Work(task, tables, place(spec.storage_root).absolute(), plan.sweep_id)

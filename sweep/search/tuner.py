@@ -168,6 +168,46 @@ def wait_for(references: Sequence[Any]) -> None:
         ray_module().wait(list(references), num_returns=len(references), fetch_local=False)
 
 
+def require_room(tables: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse detectors whose tables do not fit the object store of a node.
+
+    A trial reads all tables of its detector at once.
+
+    Parameters
+    ----------
+    tables
+        detector -> references to its tables, all of them built.
+
+    Raises
+    ------
+    ValueError
+        With the sizes of all detectors concerned.
+    """
+    room = _room()
+    faults = []
+    for name, references in tables.items():
+        found = ray_module("ray.experimental").get_object_locations(list(references))
+        size = sum(about["object_size"] or 0 for about in found.values())
+        if size > room:
+            faults.append(
+                f"{name}: the candidate tables of {len(references)} symbols take "
+                f"{size / 1e6:,.0f} MB, the object store of a node holds {room / 1e6:,.0f} MB"
+            )
+    if faults:
+        raise ValueError(
+            "\n".join(faults)
+            + "\ntake fewer symbols or days at a time, narrower ranges, or nodes "
+            "with more memory (ray start --object-store-memory)"
+        )
+
+
+def _room() -> float:
+    """Return the bytes of the smallest object store among nodes that run trials."""
+    nodes = [node["Resources"] for node in ray_module().nodes() if node["Alive"]]
+    stores = [about.get("object_store_memory", 0.0) for about in nodes if about.get("CPU")]
+    return float(min(stores, default=math.inf))
+
+
 def run_blocks(
     queue: BlockQueue,
     trial: Callable[..., None],

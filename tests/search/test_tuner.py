@@ -68,6 +68,20 @@ def test_a_search_that_starts_again_settles_its_proposals_once():
     assert watch.tally.settled == 70
 
 
+def test_tables_that_no_node_can_hold_are_refused_with_their_size(ray_local, monkeypatch):
+    tables = {
+        "small": [tuner.put(np.zeros(50_000))],
+        "large": [tuner.put(np.zeros(1_000_000)) for _ in "ab"],
+    }
+    tuner.require_room(tables)
+    monkeypatch.setattr(tuner, "_room", lambda: 10e6)
+    with pytest.raises(
+        ValueError, match=r"^large: .* 2 symbols take 16 MB, .* holds 10 MB"
+    ) as told:
+        tuner.require_room(tables)
+    assert "small" not in str(told.value)
+
+
 def test_too_many_failures_stop_it_and_few_do_not(ray_local):
     outcome = run_blocks(queue(100), reporting(failed=1), {}, workers=2, watch=Watch(0.1, silent))
     assert outcome.status == "failed"

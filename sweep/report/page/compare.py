@@ -34,6 +34,8 @@ _SET_METRICS = (
     ("win_rate", percent),
     ("breakeven_win_rate", percent),
     ("expectancy_r", signed),
+    ("expectancy_target_first_r", signed),
+    ("ambiguous_frac", percent),
     ("profit_factor", plain),
     ("daily_lcb_r", signed),
     ("max_drawdown_r", plain),
