@@ -67,6 +67,7 @@ from sweep.store.results import (
 OnProgress = Callable[[Progress], None]
 
 _DATA_CHECK_S = 10.0
+_DATA_CHECK_PART = 20  # of its own length: in a bucket it is a request a symbol, by the driver
 
 
 def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> SweepOutcome:
@@ -249,14 +250,16 @@ def _shared(
 
 def _data_check(plan: SweepPlan) -> Callable[[float], str]:
     """Return a function that says whether bars changed since they were read."""
-    names = tuple(plan.fingerprint)
+    names, took = tuple(plan.fingerprint), 0.0
     seen, looked = lake_stamp(plan.spec, names), time.monotonic()
 
     def check(every_s: float) -> str:
-        nonlocal seen, looked
-        if time.monotonic() - looked < every_s:
+        nonlocal seen, looked, took
+        began = time.monotonic()
+        if every_s and began - looked < max(every_s, _DATA_CHECK_PART * took):
             return ""
-        looked, stamp = time.monotonic(), lake_stamp(plan.spec, names)
+        stamp, looked = lake_stamp(plan.spec, names), time.monotonic()
+        took = looked - began
         if stamp == seen:
             return ""
         seen = stamp
