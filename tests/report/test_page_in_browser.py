@@ -61,7 +61,8 @@ def rows(page, table):
     return page.locator(f"#{table} tbody tr:visible")
 
 
-@pytest.mark.parametrize(("screen", "scheme"), [("wide", "light"), ("phone", "dark")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", ["wide", "phone"])
 def test_it_is_accessible_and_fits_the_screen(visit, screen, scheme):
     page = visit(screen, scheme=scheme)
     page.locator(".trade-chart svg").wait_for()

@@ -90,7 +90,7 @@ def _tiles(evidence: Document) -> Markup:
         (
             "Overfitting (PBO)",
             percent((evidence.get("overfitting") or {}).get("pbo"), 0),
-            "50 % is noise, below 30 % is asked",
+            "50\N{NO-BREAK SPACE}% is noise, below 30\N{NO-BREAK SPACE}% is asked",
         ),
         (
             "Tried",
@@ -135,8 +135,14 @@ def _criteria(evidence: Document) -> Markup | None:
         "div",
         h("h4", "Evidence"),
         shown,
-        h("ul", (h("li", sentence) for sentence in readings(evidence))),
+        h("dl", (_reading(sentence) for sentence in readings(evidence)), class_="readings"),
     )
+
+
+def _reading(sentence: str) -> Markup:
+    """Return a reading, "what: how it stands", as a term and what is said of it."""
+    what, _, said = sentence.partition(": ")
+    return h("div", h("dt", what), h("dd", said))
 
 
 def _sign(*, met: bool) -> Markup:

@@ -66,7 +66,8 @@ def scatter(
         f"Rank correlation {signed(rank, 2)}, taken within each fold; near zero, the search's "
         "ranking says nothing about what follows. ",
         f"The probability of backtest overfitting is {percent(pbo, 0)}: how often the best set "
-        "of one half of the days is below the median in the other half (about 50 % for noise)."
+        "of one half of the days is below the median in the other half (about "
+        "50\N{NO-BREAK SPACE}% for noise)."
         if pbo is not None
         else "The probability of backtest overfitting could not be computed.",
         legend=legend(("dot", "a set in a fold"), ("ring", "the set that a fold chose")),
