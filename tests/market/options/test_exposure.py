@@ -87,23 +87,29 @@ def test_calls_and_puts_change_places_under_mirrored_strikes():
     assert other.total == pytest.approx(-one.total, rel=1e-9)
 
 
-def test_several_flips_are_counted_and_the_nearest_wins():
-    # Puts at 97, calls at 99, puts at 103 of a day's life: the sign changes twice.
+@pytest.mark.parametrize(
+    "strikes",
+    [
+        {97.0: "P", 99.0: "C", 103.0: "P"},  # one sign change on each side of the spot
+        {100.0: "C", 101.5: "P", 103.0: "C"},  # both above
+        {100.0: "C", 98.5: "P", 97.0: "C"},  # both below
+    ],
+)
+def test_several_flips_are_counted_and_the_nearest_wins(strikes):
     given = {
-        "strikes": np.array([97.0, 99.0, 103.0]),
-        "call": np.array([False, True, False]),
-        "open_interest": np.array([1000.0, 1000.0, 1000.0]),
+        "strikes": np.array(list(strikes)),
+        "call": np.array([side == "C" for side in strikes.values()]),
+        "open_interest": np.full(3, 1000.0),
         "sigma": np.full(3, 0.1),
         "years": np.full(3, YEAR),
     }
+    levels = np.linspace(95.005, 104.995, 1000)
+    positive = np.array([chain_exposure(level, **given).total > 0 for level in levels])
+    changes = np.flatnonzero(positive[1:] != positive[:-1])
     found = chain_exposure(100.0, **given)
-    assert found.flip_count == 2
-    assert 100 < found.zero_gamma < 102
-    around = [
-        chain_exposure(level, **given).total
-        for level in (found.zero_gamma - 0.01, found.zero_gamma + 0.01)
-    ]
-    assert around[0] > 0 > around[1]
+    assert found.flip_count == len(changes) == 2
+    nearest = changes[np.argmin(np.abs(levels[changes] - 100.0))]
+    assert levels[nearest] <= found.zero_gamma <= levels[nearest + 1]
 
 
 def test_the_level_is_where_a_repriced_chain_has_no_exposure():

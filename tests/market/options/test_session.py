@@ -82,6 +82,27 @@ def test_a_contract_counts_from_its_first_trade(day):
     assert not np.array_equal(one["max_pain"][first:], other["max_pain"][first:])
 
 
+def test_the_first_trade_of_a_contract_is_not_foreseen(day):
+    # Its expiry has no other trade and so no volatility: each contract counts as without price.
+    quiet = day.contracts.expiry_ns == np.unique(day.contracts.expiry_ns)[1]
+    at_once = np.isin(np.arange(len(quiet)), day.trades.contract[day.trades.minute == 0])
+    away = np.where(quiet & ~at_once, np.abs(day.contracts.strike - day.spot[0]), np.inf)
+    contract = np.argmin(away)
+    rows = day.trades.contract == contract
+    first = day.trades.minute[rows].min()
+    known = day.known_before.copy()
+    known[contract] = False
+
+    def with_trades(kept):
+        trades = Trades(*(getattr(day.trades, f.name)[kept] for f in dataclasses.fields(Trades)))
+        return gamma_minutes(dataclasses.replace(day, known_before=known, trades=trades), SETTINGS)
+
+    seen, never = (with_trades(~quiet[day.trades.contract] | rows * i) for i in (True, False))
+    for name, values in never.items():
+        np.testing.assert_array_equal(seen[name][:first], values[:first], name)
+    assert seen["opt_null_frac"][first] > never["opt_null_frac"][first] > 0
+
+
 def test_scaling_open_interest(day, found):
     more = dataclasses.replace(day, interest=OpenInterest(8 * day.interest.before, 0.0))
     scaled = gamma_minutes(more, SETTINGS)
