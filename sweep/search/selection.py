@@ -75,6 +75,7 @@ def select(
     with_folds = len(plan.folds) > 0
 
     def choices(rows: Rows) -> tuple[InSample, NDArray[np.bool_]]:
+        rows = rows[:MOST_SETS]  # more would be gathered, then left out
         found = _in_sample(plan, table, rows, values, objective, violation)
         return found, violation[rows] == 0
 
