@@ -63,6 +63,33 @@ def test_ray_fills_the_same_store_and_one_bad_day_stops_no_other(ray_local, tmp_
         assert len(one) > 0
 
 
+def test_a_run_that_ended_in_the_middle_goes_on_with_what_is_missing(ray_local, tmp_path):
+    for day in DAYS:
+        put(tmp_path / "vendor", day, [STOCK_HEADER, *minute_lines("SPY", day, 30)])
+    spec, other = (
+        BackfillSpec(tmp_path / "vendor", tmp_path / name, ("SPY",), workers=2, pipeline=name)
+        for name in ("ray", "local")
+    )
+
+    def stop(stage, done, *_):
+        if (stage, done) == ("day files", 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backfill(spec, progress=stop)
+    assert not (tmp_path / "ray/bars").exists()
+    report = backfill(spec)
+    assert report.ok
+    assert report.files_read <= len(DAYS) - 3
+    backfill(other)
+    for name in spec.timeframes:
+        one, two = (
+            Lake(root).read("SPY", name) for root in (tmp_path / "ray", tmp_path / "local")
+        )
+        assert one.equals(two)
+        assert len(one) > 0
+
+
 @pytest.mark.parametrize(
     ("pipeline", "address", "size", "by_ray"),
     [
