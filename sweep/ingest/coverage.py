@@ -378,12 +378,16 @@ def _extent(
     asked = store.asked()
     found = [day for name in names for day in asked.get(name, ())]
     found += [record["session"] for record in records]
+    unreadable: set[str] = set()
     for name in {*names} - {record["symbol"] for record in records}:
         try:
             found += stored_range(lake, name) or ()
         except DamagedFile:
             months = lake.months(name, "1m")
-            found += [dt.date.fromisoformat(f"{month}-01") for month in (months[0], months[-1])]
+            unreadable |= {months[0], months[-1]}
+    # Where in its month a damaged file begins nobody knows; the month is looked at all the same.
+    unreadable -= {f"{day:%Y-%m}" for day in found}
+    found += [dt.date.fromisoformat(f"{month}-01") for month in unreadable]
     return min(found, default=None), max(found, default=None)
 
 

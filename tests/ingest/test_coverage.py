@@ -102,6 +102,12 @@ def test_bars_without_a_record_are_counted(store):
     ]
     (fact,) = report.facts()
     assert fact.startswith("SPY: 2 sessions have bars and no record of their source")
+    (store / "bars/timeframe=1m/symbol=QQQ/2014-12.parquet").write_bytes(b"damaged")
+    report = coverage_report(store)
+    assert (report.first, report.last) == (WEDNESDAY, HALF_DAY)
+    assert [sorted(one.states) for one in report.series] == [["damaged"], ["unrecorded"]]
+    alone = coverage_report(store, symbols=("QQQ",))
+    assert (alone.first, alone.last) == (dt.date(2014, 12, 1), dt.date(2014, 12, 1))
 
 
 def test_a_damaged_month_is_named_before_and_after_it_is_set_aside(store, market):
