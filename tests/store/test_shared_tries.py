@@ -69,3 +69,11 @@ def test_sweeps_share_a_postgres_and_go_on_without_one(tmp_path, postgres_store,
     (note,) = mirror.shared_tries(specs[0], [NAME])
     assert "tries of other storages are not counted" in note
     assert "secret" not in note
+
+
+@pytest.mark.s3
+def test_a_ledger_in_a_bucket_shares_like_one_in_a_folder(tmp_path, sqlite_store, s3_root):
+    here, there = tried(tmp_path, "s1", [1, 2]), tried(s3_root, "s2", [2, 3])
+    assert [share_tries(one, sqlite_store, [NAME]) for one in (there, here, there)] == [0, 1, 1]
+    for ledger in (here, there):
+        assert ledger.count(NAME, DAYS) == Tries(distinct=3, sweeps=2)
