@@ -70,12 +70,22 @@ def _rates(what: str, ours: Measured, n: int, kind: str, peer: float | None) -> 
 
 
 def _shares() -> list[Figure]:
-    """Measure what all metrics cost, and what bars without candidates do."""
+    """Measure what all metrics cost, what bars without candidates do, and a second thread."""
     plain = measure(f"{OURS}:rate", "L", "random", 1_000)
     idle = measure(f"{OURS}:rate", "LL", "random", 1_000)
     grid = measure(f"{OURS}:rate", "L", "grid", 10_000)
     metrics = measure(f"{OURS}:metrics_alone", "L", 10_000)
+    one, two = (
+        measure(f"{OURS}:in_threads", "L", "grid", 10_000, threads, cores=2) for threads in (1, 2)
+    )
     return [
+        Figure(
+            "L grid, two threads against one",
+            one.wall_s / two.wall_s,
+            "x",
+            higher=True,
+            note=f"wall time, means something on a quiet machine; {two.wall_s:.2f} s",
+        ),
         Figure("L, twice the bars, equal candidates", idle.cpu_s / plain.cpu_s, "x", 1.2, 1.2),
         Figure(
             "L grid, share of all metrics and daily moments",

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import resource
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -144,6 +145,15 @@ def rate(size: str, kind: str, n: str) -> dict[str, float]:
     trades = sweep(size, kind, n).metrics["trades"]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"trades": float(trades.mean()), "peak_mib": peak}
+
+
+def in_threads(size: str, kind: str, n: str, threads: str) -> None:
+    """Sweep with the sets dealt out to threads, which kernels leave to run side by side."""
+    sets = parameter_sets(kind, int(n), SIZES[size].bar_minutes)
+    tables = _tables(size, sets)
+    parts = np.array_split(np.arange(len(sets)), int(threads))
+    with ThreadPoolExecutor(int(threads)) as pool:
+        list(pool.map(lambda part: evaluate_block(DETECTOR, tables, sets.take(part)), parts))
 
 
 def metrics_alone(size: str, n: str) -> None:

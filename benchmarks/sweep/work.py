@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 Float = NDArray[np.float64]
 
@@ -131,6 +130,8 @@ def _symbol(shape: Size, symbol: int) -> dict[str, Float]:
 
 def _wilder(x: Float, period: int) -> Float:
     """Wilder's average, seeded with the mean of the first values."""
+    from scipy.signal import lfilter  # noqa: PLC0415 30 MB, and only where bars are made
+
     out = np.full(len(x), np.nan)
     seed = x[:period].mean()
     tail, _ = lfilter([1 / period], [1, 1 / period - 1], x[period:], zi=[seed * (1 - 1 / period)])

@@ -272,7 +272,7 @@ def build_candidates(
         prices=prices,
         places=places,
         first_at=first_at,
-        at_row=np.searchsorted(rows, np.arange(len(bars) + 1)).astype(np.int32),
+        at_row=np.append(0, np.bincount(rows, minlength=len(bars)).cumsum()).astype(np.int32),
         adverse=records[0],
         favourable=records[1],
         fills=fill_bars,

@@ -81,10 +81,11 @@ class SymbolData:
         if timeframe == "signal":
             ts, session, scale = bars.ts, bars.session, self.factor[bars.session]
             source: SignalBars | MinuteBars = bars
+            bar = np.arange(len(ts), dtype=np.int32)
         else:
             ts, scale = self.minutes.ts, np.ones(len(self.minutes))
             session = _latest(self.sessions.open_ns, ts)
-            source = self.minutes
+            source, bar = self.minutes, _latest(bars.ts, ts)
         minute = (ts - self.sessions.open_ns[session]) // MINUTE_NS
         rows = np.empty((len(ts), 8))
         for column, values in {
@@ -94,7 +95,7 @@ class SymbolData:
             CLOSE: source.close / scale,
             VOLUME: source.volume * scale,
             MINUTE: minute,
-            BAR: _latest(bars.ts, ts),
+            BAR: bar,
             BUCKET: minute // self.bar_minutes,
         }.items():
             rows[:, column] = values

@@ -1,4 +1,4 @@
-"""Sets that share exits against the same sets one by one: every number, to the last bit."""
+"""The fast routes against the one that records every trade: every number, to the last bit."""
 
 import numpy as np
 import pytest
@@ -53,6 +53,11 @@ def tables_of(detector, markets, sets, fills, costs):
     ]
 
 
+def recorded(detector, tables, sets):
+    """Evaluate by the route that the oracle is held against: one trade after the other."""
+    return evaluate_block(detector, tables, sets, trades=True)
+
+
 def evaluated(detector, tables, sets, *, shared, cached=512, entries=256):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sharing, "MIN_SHARED", 2 if shared else len(sets) + 1)
@@ -68,7 +73,7 @@ def assert_same(one, other):
         np.testing.assert_array_equal(column, other.metrics[name], err_msg=name)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),
     shape=SHAPES,
@@ -78,20 +83,37 @@ def assert_same(one, other):
     cached=st.sampled_from([1, 7, 40, 512]),
     entries=st.sampled_from([1, 3, 256]),
 )
-def test_shared_exits_give_the_bits_of_set_by_set(
-    seed, shape, fills, costs, axes, cached, entries
-):
+def test_fast_routes_give_the_bits_of_set_by_set(seed, shape, fills, costs, axes, cached, entries):
     rng = np.random.default_rng(seed)
     detector = get("breakout_bearish" if seed % 2 else "breakout_bullish")
     markets = [breakout_market(rng, shape) for _ in range(2)]
     sets = grid(rng, detector, axes, 24)
     tables = tables_of(detector, markets, sets, fills, costs)
-    plain = evaluated(detector, tables, sets, shared=False)
+    plain = recorded(detector, tables, sets)
     assert_same(
         plain,
         evaluated(detector, tables, sets, shared=True, cached=cached, entries=entries),
     )
     assert_same(plain, evaluated(detector, tables, sets, shared=False, cached=cached))
+
+
+@pytest.mark.plain_python
+@pytest.mark.parametrize("timeframe", ["1m", "signal"])
+def test_fast_routes_as_plain_python(timeframe):
+    detector, rng = get("breakout_bullish"), np.random.default_rng(1)
+    shape = Shape(sessions=70, bar_minutes=5, half_day=-1, missing=0.0)
+    markets = [breakout_market(rng, shape)]
+    axes = ["stop_atr", "target_atr", "max_hold_bars", "cooldown_bars", "volume_surge_min"]
+    sets = grid(rng, detector, axes, 30)
+    flat = {"flat_before_close_minutes": np.full(30, 1.0 if timeframe == "1m" else 5.0)}
+    sets = ParameterSets.of(detector, dict(sets.values) | flat, 30)
+    fills = FillSettings(timeframe=timeframe, min_risk_share=0.0)
+    tables = tables_of(detector, markets, sets, fills, Costs(slippage_bps=1))
+    plain = recorded(detector, tables, sets)
+    assert plain.metrics["trades"].min() > 10
+    assert plain.metrics["ambiguous_frac"].max() > 0
+    assert_same(plain, evaluated(detector, tables, sets, shared=False))
+    assert_same(plain, evaluated(detector, tables, sets, shared=True))
 
 
 def test_both_routes_are_taken_and_find_every_kind_of_exit():
@@ -104,8 +126,9 @@ def test_both_routes_are_taken_and_find_every_kind_of_exit():
     more |= {"stop_atr": np.append(sets.values["stop_atr"], 1.7), "target_atr": np.full(201, 4.0)}
     odd = ParameterSets.of(detector, more, 201)
     tables = tables_of(detector, markets, odd, FillSettings(), Costs(slippage_bps=1))
-    plain = evaluated(detector, tables, odd, shared=False)
+    plain = recorded(detector, tables, odd)
     assert_same(plain, evaluate_block(detector, tables, odd))
+    assert_same(plain, evaluated(detector, tables, odd, shared=False))
     for reason in ("stop", "stop_gap", "target", "time", "flat"):
         assert plain.metrics[f"exits_{reason}"].sum() > 10, reason
     assert plain.metrics["trades"].min() > 10
