@@ -159,7 +159,7 @@ def in_threads(size: str, kind: str, n: str, threads: str) -> None:
 def metrics_alone(size: str, n: str) -> None:
     """Make the metrics of n sets from sums and series as long as those of `sweep`."""
     sums = np.ones((int(n), SUMS))
-    series = np.random.default_rng(0).normal(0, 1, (int(n), SIZES[size].sessions))
+    series = np.full((int(n), SIZES[size].sessions), 0.1)
     counts = np.ones(series.shape, np.int32)
     sums[:, TRADES] = np.arange(int(n)) % 5_000
     metrics_of(sums, series, counts, 390 * SIZES[size].sessions)
