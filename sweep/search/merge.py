@@ -24,7 +24,7 @@ from sweep.store.copies import fetched
 from sweep.store.results import DAILY, DAILY_ROWS, FOLD_SCORES, PARAMETER_SETS, Results
 
 _FOLD_ROWS = 65_536
-_DAILY_CELLS = 64_000_000  # sets x sessions of one pass over the parts, 256 MB
+_DAILY_CELLS = 32_000_000  # sets x sessions of one pass over the parts, 128 MB
 _FOLD_COLUMNS = (
     "fold_objective",
     "fold_violation",
