@@ -11,9 +11,9 @@ from sweep.market.schema import BARS
 from sweep.store.lake import Lake
 
 
-def write_minutes(root, symbol, seed):
+def write_minutes(root, symbol, seed, first=dt.date(2024, 1, 2), last=dt.date(2024, 3, 29)):
     """Write the minutes of a symbol, month by month."""
-    table = session_table(dt.date(2024, 1, 2), dt.date(2024, 3, 29))
+    table = session_table(first, last)
     rng = np.random.default_rng(seed)
     days = as_dates(table)
     price, months = 100.0, {}
