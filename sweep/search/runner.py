@@ -287,12 +287,7 @@ def _conclude(
     done, total = done_and_total(wanted)
     done += outcome.tally.settled
     tell(Progress("writing tables", done, total, outcome.tally.failed))
-    merged: dict[str, Merged] = {}
-    for one in plan.judged:
-        name = one.detector.name
-        found = merge_detector(one, tasks[name], results, wanted[name].keys)
-        if found is not None:
-            merged[name] = found
+    merged = _merged(plan, results, tasks, wanted)
     full = [(one, evaluate_full(spec, one, merged.get(one.detector.name))) for one in plan.judged]
     _record_tries(plan, merged, full)
     away = shared_tries(spec, [one.detector.name for one in plan.judged])
@@ -338,6 +333,19 @@ def _conclude(
         (*notes, *_sample_notes(merged), *mirror_notes(sets), *away),
         outcome.reason,
     )
+
+
+def _merged(
+    plan: SweepPlan, results: Results, tasks: dict[str, Task], wanted: dict[str, Wanted]
+) -> dict[str, Merged]:
+    """Rank and choose among the finished sets of every detector that has any."""
+    merged = {}
+    for one in plan.judged:
+        name = one.detector.name
+        found = merge_detector(one, tasks[name], results, wanted[name].keys)
+        if found is not None:
+            merged[name] = found
+    return merged
 
 
 def _nothing_landed(
