@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import logging
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -64,10 +65,21 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
             "a cluster without token authentication runs anybody's code; start it and this "
             "command with RAY_AUTH_MODE=token, or set ray.insecure=true on an isolated network"
         )
+    _speak_alike()
     try:
         yield named
     finally:
         ray.shutdown()
+
+
+def _speak_alike() -> None:
+    """Give the lines of Ray the form of ours, JSON where wanted: its handlers are apart."""
+    ours = [handler.formatter for handler in logging.getLogger().handlers]
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    for logger in loggers:
+        if ours and logger.name.split(".")[0] == "ray":
+            for handler in logger.handlers:
+                handler.setFormatter(ours[0])
 
 
 def _start(ray: Any, **settings: Any) -> None:  # noqa: ANN401

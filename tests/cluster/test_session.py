@@ -1,5 +1,7 @@
 """Whoever joins a cluster asks for its token first; whoever is alone starts a Ray of his own."""
 
+import io
+import logging
 import types
 
 import pytest
@@ -93,3 +95,15 @@ def test_what_else_keeps_ray_from_starting_is_told_as_it_is(calls, monkeypatch):
     monkeypatch.setattr(cluster.ray_module(), "init", init)
     with pytest.raises(PermissionError, match="the folder"), ray_session(None, 3, insecure=False):
         pass
+
+
+def test_what_ray_says_looks_like_what_we_say(calls, monkeypatch):
+    formatter = logging.Formatter("{%(message)s}")
+    ours, theirs = logging.StreamHandler(), logging.StreamHandler(io.StringIO())
+    ours.setFormatter(formatter)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [ours])
+    logger = logging.getLogger("ray.tune.that_is_made_up")
+    monkeypatch.setattr(logger, "handlers", [theirs])
+    with ray_session(None, 3, insecure=False):
+        logger.warning("slow")
+    assert theirs.stream.getvalue() == "{slow}\n"
