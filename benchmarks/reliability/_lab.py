@@ -3,8 +3,10 @@
 Every node has its own address, temp folder and network cable that can be pulled. Needs root.
 """
 
+import collections
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -19,6 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 NET, GATE = "10.77.0", "10.77.0.254"
+NODES = ("h", "w1", "w2", "w3", "w4")
+METRICS = 8080
+SYSTEM = ("gcs_server", "raylet", "dashboard", "agent")
+VERB = re.compile(rb"^(GET|PUT|POST|HEAD|DELETE) ", re.MULTILINE)
 
 
 class Relay:
@@ -28,6 +34,7 @@ class Relay:
         self.target = ("127.0.0.1", port)
         self.open = True
         self.bytes = self.connections = 0
+        self.requests = collections.Counter()
         self._pairs = []
         self._listener = socket.create_server((GATE, 0))
         self.port = self._listener.getsockname()[1]
@@ -46,13 +53,15 @@ class Relay:
                 continue
             self.connections += 1
             self._pairs.append((near, far))
-            for pair in ((near, far), (far, near)):
+            for pair in ((near, far, True), (far, near, False)):
                 threading.Thread(target=self._copy, args=pair, daemon=True).start()
 
-    def _copy(self, source, sink):
+    def _copy(self, source, sink, asked):
         with contextlib.suppress(OSError):
             while piece := source.recv(1 << 16):
                 self.bytes += len(piece)
+                if asked and (verb := VERB.match(piece)):
+                    self.requests[verb.group(1).decode()] += 1
                 sink.sendall(piece)
         for end in (source, sink):
             with contextlib.suppress(OSError):
@@ -74,7 +83,7 @@ class Relay:
 class Lab:
     """The network, the servers and the nodes; a context manager."""
 
-    def __init__(self, s3, postgres_url, workers):
+    def __init__(self, s3, postgres_url):
         self.folder = Path(tempfile.mkdtemp(prefix="lab", dir="/tmp"))
         self.s3, self.sql = (
             Relay(s3.port),
@@ -82,7 +91,7 @@ class Lab:
         )
         self.token = secrets.token_hex(32)
         self.nodes = {}
-        self.n_workers = workers
+        self._started = collections.Counter()
         base = postgres_url.replace("127.0.0.1", GATE)
         head, _, database = base.rpartition("/")
         self.environment = {
@@ -94,6 +103,8 @@ class Lab:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
             "RAY_USAGE_STATS_ENABLED": "0",
+            # Ray gives trials the lowest priority, and on a busy machine no time at all.
+            "RAY_worker_niceness": "0",
             "RAY_health_check_period_ms": "1000",
             "RAY_health_check_failure_threshold": "5",
             "AWS_ACCESS_KEY_ID": s3.key,
@@ -109,22 +120,41 @@ class Lab:
         return f"http://{GATE}:{self.s3.port}"
 
     def __enter__(self):
-        for name in self._names():
-            self.plug_in(name)
+        try:
+            for name in NODES:
+                self.plug_in(name)
+            self.start_head()
+            self.have_workers(2)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def start_head(self):
         self._start("h", "--head", "--num-cpus=0", "--port=6379", "--dashboard-host=127.0.0.1")
         deadline = time.monotonic() + 240
         while self.api("/api/version") is None:
             assert time.monotonic() < deadline, "the head did not come up"
             time.sleep(1)
-        for name in self._names()[1:]:
-            self.start_worker(name)
-        return self
 
-    def _names(self):
-        return ["h", *(f"w{k}" for k in range(1, self.n_workers + 1))]
+    def have_workers(self, count):
+        """Start or end workers until there are so many, and wait until the head counts them."""
+        for place, name in enumerate(NODES[1:]):
+            if place < count and name not in self.nodes:
+                self.start_worker(name)
+            if place >= count and name in self.nodes:
+                self.kill_node(name)
+        deadline = time.monotonic() + 240
+        alive = (
+            f"import ray; ray.init(address='{NET}.1:6379', logging_level='ERROR'); "
+            "print('alive', sum(node['Alive'] for node in ray.nodes()))"
+        )
+        while f"alive {1 + count}\n" not in self.run("python", "-c", alive, check=False):
+            assert time.monotonic() < deadline, "nodes did not come or go"
+            time.sleep(2)
 
     def plug_in(self, name):
-        space, number = f"lab-{name}", 1 + self._names().index(name)
+        space, number = f"lab-{name}", 1 + NODES.index(name)
         for command in (
             f"ip netns add {space}",
             f"ip link add lab{name} type veth peer name eth0 netns {space}",
@@ -139,13 +169,15 @@ class Lab:
         self._start(name, f"--address={NET}.1:6379", "--num-cpus=1")
 
     def _start(self, name, *options):
-        number = 1 + self._names().index(name)
+        number = 1 + NODES.index(name)
+        self._started[name] += 1
         log = (self.folder / f"{name}.log").open("ab")
         self.nodes[name] = subprocess.Popen(
             [
                 *self.inside(name),
                 *(BIN / "ray", "start", "--block", f"--node-ip-address={NET}.{number}", *options),
-                *(f"--temp-dir={self.folder}/{name}", "--object-store-memory=150000000"),
+                f"--temp-dir={self.folder}/{name}-{self._started[name]}",
+                *("--object-store-memory=150000000", f"--metrics-export-port={METRICS}"),
             ],
             env=self.environment,
             stdout=log,
@@ -192,13 +224,32 @@ class Lab:
     def kill_node(self, name):
         """End a node at once, as spot machines end."""
         node = self.nodes.pop(name)
-        found = subprocess.run(
-            ["ip", "netns", "pids", f"lab-{name}"], capture_output=True, text=True, check=True
-        )
-        for pid in found.stdout.split():
+        for pid in self._pids(name):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
         node.wait()
+
+    def metrics(self, name):
+        """Return what a node says to Prometheus."""
+        address = f"http://{NET}.{1 + NODES.index(name)}:{METRICS}/metrics"
+        return self.run("curl", "-s", "-m", "5", address, check=False)
+
+    def busy(self, name):
+        """Return program -> processor seconds so far of what Ray runs on a node for itself."""
+        found = collections.Counter()
+        for pid in self._pids(name):
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                what = next((w for w in SYSTEM if any(w.encode() in x for x in words[:3])), None)
+                if what:
+                    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                    ticks = int(fields[11]) + int(fields[12])
+                    found[what] += ticks / os.sysconf("SC_CLK_TCK")
+        return found
+
+    def _pids(self, name):
+        words = ["ip", "netns", "pids", f"lab-{name}"]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
 
     def cable(self, name, state):
         """Pull a node's cable (`down`) or plug it in again (`up`)."""
@@ -208,7 +259,7 @@ class Lab:
         for name in list(self.nodes):
             self.kill_node(name)
         time.sleep(1)
-        for name in self._names():
+        for name in NODES:
             subprocess.run(["ip", "netns", "del", f"lab-{name}"], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
