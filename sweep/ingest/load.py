@@ -146,10 +146,8 @@ def load_market(
                 f"{symbol.name}: {len(missing)} sessions without bars ({_listed(missing)})"
             )
         flow = None if flow_path is None else read_flow(flow_path, symbol.name)
+        proxy = None if symbol.proxy is None else _minutes(lake, symbol.proxy, sessions, stored)
         for length in bar_minutes:
-            proxy = (
-                None if symbol.proxy is None else _minutes(lake, symbol.proxy, sessions, stored)
-            )
             data[symbol.name, length] = _symbol_data(
                 lake, symbol, minutes, proxy, sessions, length, settings, splits, flow
             )
