@@ -19,10 +19,6 @@ LANES = 8
 """Values looked at together; arrays have as many more behind the last place that is asked for."""
 
 
-def _plain_reaching(values: Float, place: int, level: float) -> int:
-    return sum(1 << k for k in range(LANES) if values[place + k] >= level)
-
-
 def _plain_short_of(values: Float, place: int, level: float) -> int:
     return sum(1 << k for k in range(LANES) if values[place + k] < level)
 
@@ -31,25 +27,20 @@ def _plain_trailing_zeros(mask: int) -> int:
     return (mask & -mask).bit_length() - 1
 
 
-def _compare_eight(comparison: str) -> Any:  # noqa: ANN401 numba's own types are untyped
-    """Make the comparison of eight values with a level: bit k says it holds for value k."""
+@intrinsic
+def _short_of(_typing: Any, values: Any, place: Any, level: Any) -> Any:  # noqa: ANN401, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        eight, i32 = ir.VectorType(ir.DoubleType(), LANES), ir.IntType(32)
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        start = builder.gep(array.data, [arguments[1]])
+        loaded = builder.load(builder.bitcast(start, eight.as_pointer()), align=8)
+        one = builder.insert_element(ir.Constant(eight, ir.Undefined), arguments[2], i32(0))
+        everywhere = ir.Constant(ir.VectorType(i32, LANES), [0] * LANES)
+        levels = builder.shuffle_vector(one, one, everywhere)
+        holds = builder.fcmp_ordered("<", loaded, levels)
+        return builder.zext(builder.bitcast(holds, ir.IntType(LANES)), ir.IntType(64))
 
-    @intrinsic
-    def compare(_typing: Any, values: Any, place: Any, level: Any) -> Any:  # noqa: ANN401, ARG001
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
-            eight, i32 = ir.VectorType(ir.DoubleType(), LANES), ir.IntType(32)
-            array = context.make_array(signature.args[0])(context, builder, arguments[0])
-            start = builder.gep(array.data, [arguments[1]])
-            loaded = builder.load(builder.bitcast(start, eight.as_pointer()), align=8)
-            one = builder.insert_element(ir.Constant(eight, ir.Undefined), arguments[2], i32(0))
-            everywhere = ir.Constant(ir.VectorType(i32, LANES), [0] * LANES)
-            levels = builder.shuffle_vector(one, one, everywhere)
-            holds = builder.fcmp_ordered(comparison, loaded, levels)
-            return builder.zext(builder.bitcast(holds, ir.IntType(LANES)), ir.IntType(64))
-
-        return types.int64(values, types.int64, types.float64), generate
-
-    return compare
+    return types.int64(values, types.int64, types.float64), generate
 
 
 @intrinsic
@@ -60,14 +51,12 @@ def _trailing_zeros(_typing: Any, mask: Any) -> Any:  # noqa: ANN401, ARG001
     return types.int64(types.int64), generate
 
 
-_Compare = Callable[[Float, int, float], int]
 _PLAIN = bool(vars(numba_config)["DISABLE_JIT"])
 
-reaching: _Compare = _plain_reaching if _PLAIN else _compare_eight(">=")
-"""Mask of the values from a place on that are >= a level; NaN is not."""
-
-short_of: _Compare = _plain_short_of if _PLAIN else _compare_eight("<")
-"""Mask of the values from a place on that are < a level."""
+short_of: Callable[[Float, int, float], int] = (
+    _plain_short_of if _PLAIN else cast("Callable[[Float, int, float], int]", _short_of)
+)
+"""Mask of the values from a place on that are < a level: bit k for value k; NaN is not."""
 
 trailing_zeros: Callable[[int], int] = (
     _plain_trailing_zeros if _PLAIN else cast("Callable[[int], int]", _trailing_zeros)
