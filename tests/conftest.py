@@ -28,6 +28,7 @@ os.environ.update(
         "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "RAY_DEDUP_LOGS": "0",
+        "RAY_worker_niceness": "0",  # 15 by default: starved by the tests beside it
         "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     }
