@@ -138,9 +138,8 @@ def measure_matrix(
         several times, so that `__iter__` must start afresh. Never held whole.
     drawn
         The same of those drawn at random beside an adaptive search. Its own sets crowd where
-        results are good: they vary less than luck does, and among so many alike the best of one
-        half of the days is as likely above as below the median of the other, edge or not.
-        Moments, effective number and overfitting are those of the random ones. None: of all.
+        results are good, so they vary less than luck does; moments and effective number are
+        those of the random ones. None: of all.
     """
     n_sets, n_sessions = 0, 0
     for part in returns:
@@ -149,14 +148,13 @@ def measure_matrix(
         return Matrix(n_sets)
     blocks = min(MOST_BLOCKS, n_sessions // LEAST_BLOCK // 2 * 2)
     spread = returns if drawn is None else drawn
-    n_spread = sum(len(part) for part in spread)
-    known = n_spread > 0
+    known = any(len(part) for part in spread)
     return Matrix(
         n_sets=n_sets,
         moments=column_moments(spread) if known else None,
         effective=effective_number_of_trials(spread) if known else None,
         clusters=cluster_trials(spread) if known else None,
-        pbo=pbo_cscv(spread, n_blocks=blocks) if n_spread > 1 else None,
+        pbo=pbo_cscv(returns, n_blocks=blocks) if n_sets > 1 else None,
         spa=spa(returns),
         stepm=stepm(returns),
     )
