@@ -28,6 +28,8 @@ def _run(config: dict[str, Any]) -> int:
     from jobs import settings  # noqa: PLC0415 - slow
     from sweep.promotion import promote as promotion  # noqa: PLC0415 - slow
     from sweep.promotion.source import read_sweep  # noqa: PLC0415 - slow
+    from sweep.report.page.source import sweep_folders  # noqa: PLC0415 - slow
+    from sweep.report.page.write import ensure_report  # noqa: PLC0415 - slow
     from sweep.report.promotions import show_promotions  # noqa: PLC0415 - slow
 
     spec, names = settings.promotion(config), tuple(config["params"])
@@ -43,6 +45,8 @@ def _run(config: dict[str, Any]) -> int:
         report = promotion.promote(
             spec, settings.swept(config, about), about, settings.among(names, about["detectors"])
         )
+        for folder in sweep_folders(spec.storage_root, config["sweep"]):
+            ensure_report(folder)  # which says how often its hold-out was seen
     show_promotions([dataclasses.asdict(outcome) for outcome in report.outcomes])
     for note in report.notes:
         _log.info(note)

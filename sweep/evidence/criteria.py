@@ -136,16 +136,16 @@ def data_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, ..
             findings.trades,
             f">= {limits.trades_min}",
             findings.trades >= limits.trades_min,
-            f"{findings.trades} trades; at least {limits.trades_min} are needed to tell skill "
-            "from luck.",
+            f"The final set made {findings.trades} trades; {limits.trades_min} are needed "
+            "to tell skill from luck.",
         ),
         Criterion(
             "active_days",
             findings.active_days,
             f">= {limits.active_days_min}",
             findings.active_days >= limits.active_days_min,
-            f"It traded on {findings.active_days} days; at least {limits.active_days_min} are "
-            "needed.",
+            f"The final set traded on {findings.active_days} days; at least "
+            f"{limits.active_days_min} are needed.",
         ),
     )
 

@@ -205,8 +205,14 @@ def _over(
     def one(piece: tuple[int, int]) -> Any:  # noqa: ANN401
         return count(*_piece(blocks, metric, *piece), *arguments)
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    with ThreadPoolExecutor(_processors()) as threads:
         yield from threads.map(one, pieces)
+
+
+def _processors() -> int:
+    """Return how many this process may use; only Linux knows, elsewhere all are taken."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
 
 
 def _piece(blocks: _Blocks, metric: str, start: int, stop: int) -> tuple[Float, Float, Int, int]:
