@@ -16,6 +16,7 @@ from sweep.search.tuner import Tally
 _log = logging.getLogger(__name__)
 
 EVERY_S = 30.0
+FIRST_S = 5.0
 COUNTERS = {
     "detector_sweep_sets": "Parameter sets evaluated",
     "detector_sweep_failed_sets": "Parameter sets that failed",
@@ -30,7 +31,7 @@ GAUGES = {
 
 
 class Pulse:
-    """Hears of every finished block, and speaks every `every_s` seconds.
+    """Hears of every finished block, and speaks after `FIRST_S`, then every `every_s` seconds.
 
     Parameters
     ----------
@@ -54,6 +55,7 @@ class Pulse:
         self._every_s, self._clock = every_s, clock
         self._counted = (0, 0, 0, 0)
         self._spoken, self._sets = clock(), 0
+        self._due = self._spoken + min(FIRST_S, every_s)
 
     def beat(self, tally: Tally) -> None:
         """Count what came, and say how it goes once in a while."""
@@ -62,11 +64,12 @@ class Pulse:
             if after > before:
                 counter.inc(after - before, tags=self._tags)
         self._counted = now
-        elapsed = self._clock() - self._spoken
-        if elapsed < self._every_s:
+        instant = self._clock()
+        if instant < self._due:
             return
-        rate = (tally.sets - self._sets) / elapsed
-        self._spoken, self._sets = self._clock(), tally.sets
+        rate = (tally.sets - self._sets) / (instant - self._spoken)
+        self._spoken, self._sets = instant, tally.sets
+        self._due = instant + self._every_s
         nodes, processors = _size()
         for gauge, value in zip(self._gauges, (rate, nodes, processors), strict=True):
             gauge.set(value, tags=self._tags)

@@ -70,6 +70,17 @@ def test_counters_follow_the_tally_and_a_line_comes_once_in_a_while(metrics, cap
     assert (event["sets_per_second"], event["spilled_mb"]) == (2.5, None)
 
 
+def test_the_first_figures_come_early_then_once_in_a_while(metrics):
+    now = [0.0]
+    pulse = Pulse("s1", every_s=30, clock=lambda: now[0])
+    rates = []
+    for instant, sets in ((4.0, 8), (5.0, 10), (34.0, 100), (35.0, 130)):
+        now[0] = instant
+        pulse.beat(Tally(sets=sets))
+        rates.append(metrics["detector_sweep_sets_per_second"].value)
+    assert rates == [0.0, 2.0, 2.0, 4.0]
+
+
 @pytest.mark.ray
 def test_real_metrics_and_figures_of_a_real_ray_a_worker_that_dies_is_counted(
     ray_local, caplog, tmp_path
