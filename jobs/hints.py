@@ -8,7 +8,7 @@ from typing import Any
 
 Config = Mapping[str, Any]
 
-_DEFAULT_ROOT = "data"
+_DEFAULT_ROOT, _DEFAULT_STORE = "data", "sqlite"
 
 
 def next_step(
@@ -34,15 +34,16 @@ def next_step(
     """
     if job == "sample":
         return _line("backfill", *_from_sample(config))
-    root = _root(config["storage"]["root"])
+    root = _storage(config["storage"])
     if job in ("backfill", "gamma", "coverage"):
         return _line("backtest", *root)
     if job == "backtest":
-        return _line("sweep", *root, "experiment=quick") if tested else _line("coverage", *root)
+        searched = ("sweep", *_store(config), *root, "experiment=quick")
+        return _line(*(searched if tested else ("coverage", *root)))
     if job == "promote":
         return _line("backtest", *root, "parameters=promoted")
     if holding:
-        return _line("promote", *root, f"sweep={sweep}")
+        return _line("promote", *_store(config), *root, f"sweep={sweep}")
     return "next: open the report; it says of every detector what is missing"
 
 
@@ -50,8 +51,21 @@ def _line(job: str, *words: str) -> str:
     return f"next: {shlex.join(['python', '-m', f'jobs.{job}', *words])}"
 
 
-def _root(root: str) -> tuple[str, ...]:
-    return () if root == _DEFAULT_ROOT else (f"storage.root={root}",)
+def _storage(storage: Config) -> list[str]:
+    """Return what was said of where things are kept, other than by default."""
+    default = {"root": _DEFAULT_ROOT, "endpoint": None, "region": None}
+    return [
+        f"storage.{key}={storage[key]}"
+        for key, value in default.items()
+        if storage.get(key, value) != value
+    ]
+
+
+def _store(config: Config) -> list[str]:
+    """Return the SQL store where it is not the default; with a bucket it cannot be."""
+    in_bucket = config["storage"]["root"].startswith("s3://")
+    kind = "postgres" if in_bucket else config.get("store", {}).get("kind", _DEFAULT_STORE)
+    return [] if kind == _DEFAULT_STORE else [f"store={kind}"]
 
 
 def _from_sample(config: Config) -> tuple[str, ...]:

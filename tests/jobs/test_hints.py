@@ -41,6 +41,25 @@ def test_the_next_command_goes_on_with_what_was_typed(job, typed, roots, expecte
     assert checked(name.removeprefix("jobs."), [*arguments, "--cfg", "job"])
 
 
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        ("backtest", "sweep store=postgres {} experiment=quick"),
+        ("sweep", "promote store=postgres {} sweep=s0123456789ab"),
+        ("promote", "backtest {} parameters=promoted"),
+    ],
+)
+def test_a_bucket_and_a_server_are_carried_to_the_jobs_that_take_them(job, expected, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/sweeps")
+    storage = {"root": "s3://b/p", "endpoint": "http://127.0.0.1:9000", "region": "eu-west-1"}
+    config = {"storage": storage} | ({} if job == "backtest" else {"store": {"kind": "postgres"}})
+    line = next_step(job, config, holding=("breakout_bullish",), sweep="s0123456789ab")
+    carried = " ".join(f"storage.{key}={value}" for key, value in storage.items())
+    assert line == f"next: python -m jobs.{expected.format(carried)}"
+    name, *arguments = shlex.split(line)[3:]
+    assert checked(name.removeprefix("jobs."), [*arguments, "--cfg", "job"])
+
+
 def test_a_sweep_in_which_nothing_holds_points_at_the_report():
     assert "the report" in next_step("sweep", {"storage": {"root": "data"}})
 
