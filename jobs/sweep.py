@@ -53,6 +53,7 @@ def _run(config: dict[str, Any]) -> int:
             _log.info("report: %s", ensure_report(outcome.folder))
         except Exception:  # noqa: BLE001 - a page that cannot be made costs no result
             _log.exception("no report; the results are complete, python -m jobs.report makes it")
+    if outcome.sets and outcome.status == "done":
         _log.info(
             next_step("sweep", config, holding=holding(outcome.folder), sweep=outcome.sweep_id)
         )
