@@ -291,12 +291,7 @@ def _with_folds(
     """
     outside = len(market.sessions) - market.first
     if all(plan.reason for plan in plans):
-        reasons = "; ".join(f"{plan.detector.name}: {plan.reason}" for plan in plans)
-        raise ValueError(
-            f"nothing can be judged: {reasons}; choose other symbols or more days, or run on "
-            f"these: asset_class_override={plans[0].detector.asset_classes[0]}."
-            f"{_taken(outside, held, outside)}"
-        )
+        raise ValueError(_nothing_judged(plans, outside, held))
     folds: dict[int, Folds] = {}
     faults: dict[int, str] = {}
     lengths = [int(plan.axis.max(initial=-1)) + 1 for plan in plans]
@@ -315,6 +310,19 @@ def _with_folds(
         plan if plan.reason else dataclasses.replace(plan, folds=folds[n])
         for n, plan in zip(lengths, plans, strict=True)
     ]
+
+
+def _nothing_judged(plans: list[DetectorPlan], outside: int, held: int) -> str:
+    """Return why no detector can be judged, with the remedies of the reasons that there are."""
+    reasons = "; ".join(f"{plan.detector.name}: {plan.reason}" for plan in plans)
+    foreign = [plan.detector.asset_classes[0] for plan in plans if not plan.symbols]
+    short = len(foreign) < len(plans)
+    remedies = ["choose more days"] if short else []
+    if foreign:
+        named = " or ".join(f"asset_class_override={name}" for name in dict.fromkeys(foreign))
+        remedies.append(f"choose other symbols, or run on these: {named}")
+    taken = _taken(outside, held, outside) if short else ""
+    return f"nothing can be judged: {reasons}; {'; '.join(remedies)}{taken and f'.{taken}'}"
 
 
 def _taken(outside: int, held: int, left: int) -> str:
