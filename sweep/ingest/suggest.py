@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sweep.ingest.inflate import lines
 from sweep.ingest.sources import DaySource, SourceFile
-from sweep.store.place import Place
+from sweep.store.place import Place, place, words_of
 
 DEFAULT_ROOT = "data"
 """`storage.root` of a command that does not name it (conf/)."""
@@ -36,10 +36,14 @@ def backfill_command(
     first: dt.date | None = None,
     last: dt.date | None = None,
 ) -> str:
-    """Return the command that fills a store, ready for a shell; it names only what it must."""
+    """Return the command that fills a store, and what to fill in; it names only what it must."""
     parts = [f"'symbols=[{','.join(symbols)}]'"] if symbols else []
     parts += [f"{key}={day}" for key, day in (("from", first), ("to", last)) if day]
-    root = str(storage_root)
-    if root.rstrip("/") != DEFAULT_ROOT:
-        parts.append(shlex.quote(f"storage.root={root}"))
-    return " ".join(["python -m jobs.backfill", *parts])
+    root = place(storage_root)
+    if str(root) != DEFAULT_ROOT:
+        parts.append(shlex.join(words_of(root)))
+    rest = "source=rest" if first else "source=rest days=90"
+    return (
+        f"{' '.join(['python -m jobs.backfill source.root=FOLDER', *parts])} (FOLDER has your day "
+        f"files; without any, {rest} in its place)"
+    )

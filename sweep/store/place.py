@@ -176,6 +176,15 @@ def place(
     return ObjectPath(parts.path.strip("/"), Bucket(parts.netloc, endpoint, region))
 
 
+def words_of(root: Place) -> list[str]:
+    """Return the words of a command that say where things are kept; SQLite needs a folder."""
+    if isinstance(root, Path):
+        return [f"storage.root={root}"]
+    server = {"endpoint": root.bucket.endpoint, "region": root.bucket.region}
+    said = [f"storage.{key}={value}" for key, value in server.items() if value]
+    return ["store=postgres", f"storage.root={root}", *said]
+
+
 def url_fault(text: str) -> str | None:
     """Return why a URL names no place, None if it does; a part of it may be a secret."""
     parts = urlsplit(text)

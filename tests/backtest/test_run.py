@@ -142,7 +142,10 @@ def test_a_detector_named_alone_on_foreign_symbols_is_refused(spec):
             {"parameters": {"breakout_bullish": {"min_score": 101.0}}},
             r"params.breakout_bullish.min_score must lie in 0 to 100 score, got 101",
         ),
-        ({"symbols": ("QQQ",)}, r"no bars of QQQ .*jobs.backfill 'symbols=\[QQQ\]'"),
+        (
+            {"symbols": ("QQQ",)},
+            r"no bars of QQQ .*jobs.backfill source.root=FOLDER 'symbols=\[QQQ\]'",
+        ),
         ({"first": dt.date(2024, 6, 1), "last": dt.date(2024, 6, 2)}, "no exchange session"),
     ],
 )

@@ -69,7 +69,8 @@ def test_a_hole_is_named_with_the_command_that_fills_it(store):
         ValueError, match=r"never looked for: SPY: 1 sessions \(2015-03-30\)"
     ) as no:
         load(store)
-    assert "jobs.backfill 'symbols=[SPY]' from=2015-03-26 to=2015-04-07" in str(no.value)
+    wanted = "'symbols=[SPY]' from=2015-03-26 to=2015-04-07"
+    assert f"jobs.backfill source.root=FOLDER {wanted}" in str(no.value)
     with pytest.raises(ValueError, match=r"SPY: 1 sessions \(2015-03-30\)"):
         load(store, first=None, last=None)
 

@@ -7,8 +7,10 @@ import pytest
 from walk_store import write_minutes
 
 from jobs.compose import Composer
+from jobs.overrides import checked
 from sweep.ingest.load import load_market
 from sweep.ingest.suggest import DEFAULT_ROOT, backfill_command, nearest
+from sweep.store.place import place
 
 FIRST, LAST = dt.date(2024, 1, 8), dt.date(2024, 1, 12)
 
@@ -20,10 +22,28 @@ FIRST, LAST = dt.date(2024, 1, 8), dt.date(2024, 1, 12)
         ((f"{DEFAULT_ROOT}/", ["SPY", "QQQ"]), ["symbols=[SPY,QQQ]"]),
         (("store", ["SPY"], FIRST), ["symbols=[SPY]", "from=2024-01-08", "storage.root=store"]),
         (("my store", (), None, LAST), ["to=2024-01-12", "storage.root=my store"]),
+        (
+            (place("s3://b/p", endpoint="http://127.0.0.1:9000", region="eu-west-1"), ["SPY"]),
+            [
+                "symbols=[SPY]",
+                "store=postgres",
+                "storage.root=s3://b/p",
+                "storage.endpoint=http://127.0.0.1:9000",
+                "storage.region=eu-west-1",
+            ],
+        ),
     ],
 )
-def test_the_command_names_what_it_must_and_no_more(arguments, words):
-    assert shlex.split(backfill_command(*arguments)) == ["python", "-m", "jobs.backfill", *words]
+def test_the_command_names_what_it_must_and_no_more(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/sweeps")
+    monkeypatch.setenv("MASSIVE_API_KEY", "key")
+    command, remark = backfill_command(*arguments).split(" (FOLDER has your day files; ")
+    typed = shlex.split(command)
+    assert typed == ["python", "-m", "jobs.backfill", "source.root=FOLDER", *words]
+    by_rest = remark.removeprefix("without any, ").removesuffix(" in its place)").split()
+    (tmp_path / "us_stocks_sip").mkdir()
+    for source in ([f"source.root={tmp_path}"], by_rest):  # what is printed passes every check
+        checked("backfill", [*source, *typed[4:]])
 
 
 def test_the_default_root_is_that_of_the_configuration():
@@ -51,7 +71,10 @@ def refusal(store, *symbols, first=FIRST, last=LAST):
 
 def test_a_symbol_that_is_not_stored_is_named_with_its_neighbour_and_the_command(store):
     text = refusal(store, "SPYY")
-    assert "holds SPY; did you mean SPY? Fill it with: python -m jobs.backfill" in text
+    assert (
+        "holds SPY; did you mean SPY? Fill it with: python -m jobs.backfill source.root=FOLDER"
+        in text
+    )
     assert f"'symbols=[SPYY]' from=2024-01-08 to=2024-01-12 storage.root={store}" in text
     assert "did you mean" not in refusal(store, "IWM")
 
