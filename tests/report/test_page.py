@@ -276,7 +276,9 @@ def test_an_unknown_sweep_is_named_with_those_that_are_there(sweep):
     (sweep / "parameter_sets.parquet").rename(sweep / "away")
     with pytest.raises(ValueError, match=rf"{SWEEP} has no tables yet \(status \w+\)"):
         sweep_folders(root, SWEEP)
-    with pytest.raises(ValueError, match=r"run one first: python -m jobs\.sweep"):
+    with pytest.raises(
+        ValueError, match=r"run one first: python -m jobs\.sweep storage.root=/.*empty"
+    ):
         sweep_folders(root / "empty", None)
 
 

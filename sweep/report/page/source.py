@@ -5,6 +5,7 @@ import dataclasses
 import datetime as dt
 import functools
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from detectors.bars import Float, Int
 from sweep.store.looks import sets_seen
-from sweep.store.place import Place
+from sweep.store.place import Place, words_of
 from sweep.store.results import (
     BREAKDOWNS,
     EVIDENCE,
@@ -238,7 +239,10 @@ def sweep_folders(storage_root: Place, wanted: str | Sequence[str] | None) -> li
     where = f"{storage_root}/results"
     if wanted is None:
         if not known:
-            raise ValueError(f"no sweep lies in {where}; run one first: python -m jobs.sweep")
+            root = shlex.join(words_of(storage_root))
+            raise ValueError(
+                f"no sweep lies in {where}; run one first: python -m jobs.sweep {root}"
+            )
         folders = [storage_root / "results" / name for name in known]
         return _with_tables([max(folders, key=_started)])
     names = list(dict.fromkeys([wanted] if isinstance(wanted, str) else wanted))
