@@ -6,9 +6,12 @@ and trying again does not make it two.
 
 import dataclasses
 import datetime as dt
+import functools
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+import logging
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,9 @@ from sweep.store.place import Place, matching, place
 
 FOLDER = "ledger"
 _META = b"detector-sweep"
+_ABOUT = {"detector": str, "revision": int, "settings": str, "sessions": dict, "sweep": str}
+_FAULTS = (pa.ArrowException, OSError, RecursionError, KeyError, TypeError, ValueError)
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,20 +111,29 @@ class Ledger:
         """Return the files of a detector by name."""
         return {file.name: file for file in matching(self.path, f"{detector}-{'?' * 24}.parquet")}
 
-    def admit(self, name: str, content: bytes) -> None:
-        """Take in a file of another ledger.
+    def admit(self, detector: str, name: str, content: bytes) -> None:
+        """Take in a file of another ledger; nothing in it is trusted.
+
+        Parameters
+        ----------
+        detector
+            Whose tries were asked for.
+        name, content
+            The file.
 
         Raises
         ------
         ValueError
-            If the content is not what the name says.
+            If it is no ledger file of the detector, or the content is not what the name says.
         """
+        if not re.fullmatch(rf"{re.escape(detector)}-[0-9a-f]{{24}}\.parquet", name):
+            raise ValueError(f"{name!r} is no name of a ledger file of {detector}")
         try:
             parquet = pq.ParquetFile(pa.BufferReader(content))
+            about = _about(parquet)
             text = parquet.schema_arrow.metadata[_META].decode()
-            tries = parquet.read()["set_key"].to_numpy()
-            expected = _name(json.loads(text)["detector"], text, tries)
-        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            expected = _name(about["detector"], text, parquet.read()["set_key"].to_numpy())
+        except _FAULTS as error:
             raise ValueError(f"{name} is no ledger file: {error}") from error
         if name != expected:
             raise ValueError(f"ledger file {name} was changed: its content belongs to {expected}")
@@ -138,9 +153,8 @@ class Ledger:
         wanted = {symbol: set(days) for symbol, days in sessions.items()}
         tries: dict[tuple[int, str], list[NDArray[np.uint64]]] = {}
         sweeps = set()
-        for file in matching(self.path, f"{detector}-*.parquet"):
-            parquet, about = _opened(file)
-            if about["detector"] != detector or not any(
+        for _, parquet, about in self._opened(detector):
+            if not any(
                 wanted.get(symbol, set()).intersection(days)
                 for symbol, days in about["sessions"].items()
             ):
@@ -154,23 +168,34 @@ class Ledger:
     def rows(self, detector: str) -> list[dict[str, Any]]:
         """Return what SQL knows of the files of a detector: paths, counts, ranges."""
         found = []
-        for file in matching(self.path, f"{detector}-*.parquet"):
-            parquet, about = _opened(file)
-            if about["detector"] == detector:
-                days = sorted(day for own in about["sessions"].values() for day in own)
-                found.append(
-                    {
-                        "path": f"{FOLDER}/{file.name}",
-                        "detector": detector,
-                        "revision": about["revision"],
-                        "settings_hash": about["settings"],
-                        "tries": parquet.metadata.num_rows,
-                        "sweep_id": about["sweep"],
-                        "first_session": dt.date.fromisoformat(days[0]) if days else None,
-                        "last_session": dt.date.fromisoformat(days[-1]) if days else None,
-                    }
-                )
+        for file, parquet, about in self._opened(detector):
+            days = sorted(day for own in about["sessions"].values() for day in own)
+            found.append(
+                {
+                    "path": f"{FOLDER}/{file.name}",
+                    "detector": detector,
+                    "revision": about["revision"],
+                    "settings_hash": about["settings"],
+                    "tries": parquet.metadata.num_rows,
+                    "sweep_id": about["sweep"],
+                    "first_session": dt.date.fromisoformat(days[0]) if days else None,
+                    "last_session": dt.date.fromisoformat(days[-1]) if days else None,
+                }
+            )
         return found
+
+    def _opened(self, detector: str) -> Iterator[tuple[Place, pq.ParquetFile, dict[str, Any]]]:
+        """Yield the files of a detector; those that are no ledger files are told and left out."""
+        for file in matching(self.path, f"{detector}-*.parquet"):
+            source = pa.OSFile(str(fetched(file, fixed=True)))
+            try:
+                parquet = pq.ParquetFile(source)
+                about = _about(parquet)
+            except _FAULTS as error:
+                _warn(f"{file} is no ledger file, its tries are not counted; remove it: {error}")
+                continue
+            if about["detector"] == detector:
+                yield file, parquet, about
 
 
 def _name(detector: str, about: str, tries: NDArray[np.uint64]) -> str:
@@ -179,7 +204,23 @@ def _name(detector: str, about: str, tries: NDArray[np.uint64]) -> str:
     return f"{detector}-{digest[:24]}.parquet"
 
 
-def _opened(file: Place) -> tuple[pq.ParquetFile, dict[str, Any]]:
-    parquet = pq.ParquetFile(fetched(file, fixed=True))
-    about: dict[str, Any] = json.loads(parquet.schema_arrow.metadata[_META])
-    return parquet, about
+def _about(parquet: pq.ParquetFile) -> dict[str, Any]:
+    """Return what a file says of its tries, if all of it is there and of its kind."""
+    if not parquet.schema_arrow.field("set_key").type.equals(pa.uint64()):
+        raise ValueError("set_key is not uint64")
+    about = json.loads(parquet.schema_arrow.metadata[_META])
+    for key, kind in _ABOUT.items():
+        if type(about[key]) is not kind:
+            raise ValueError(f"{key} must be of type {kind.__name__}, is {about[key]!r:.60}")
+    for symbol, days in about["sessions"].items():
+        if not isinstance(days, list):
+            raise ValueError(f"sessions of {symbol} must be a list, is {days!r:.60}")  # noqa: TRY004 - a fault of a file
+        for day in days:
+            dt.date.fromisoformat(day)
+    return dict(about)
+
+
+@functools.cache
+def _warn(text: str) -> None:
+    """Say something once."""
+    _log.warning(text)

@@ -1,9 +1,11 @@
 """Tries of machines that share a database but no storage root: ledger files change hands in it.
 
 A ledger file is named by its content and never changes, so either side only ever lacks files. What
-was fetched stays: it counts also when the database is away.
+was fetched stays: it counts also when the database is away. A file that is not what its name says
+is told and left where it is; the others come.
 """
 
+import logging
 from collections.abc import Sequence
 
 from sweep.store.copies import fetched
@@ -11,6 +13,7 @@ from sweep.store.database import Database
 from sweep.store.ledger import Ledger
 
 TABLE = "ledger_files"
+_log = logging.getLogger(__name__)
 
 
 def share_tries(ledger: Ledger, db: Database, detectors: Sequence[str]) -> int:
@@ -30,27 +33,26 @@ def share_tries(ledger: Ledger, db: Database, detectors: Sequence[str]) -> int:
 
     Raises
     ------
-    ValueError
-        If a file in the database is not what its name says; the others are there.
     StoreTransient, StoreTerminal
         If the database is away.
     """
-    found = db.read(TABLE, columns=["path"], where={"detector": list(detectors)})
-    stored = set(found["path"].to_pylist())
+    found = db.read(TABLE, columns=["path", "detector"], where={"detector": list(detectors)})
+    stored = {row["path"]: row["detector"] for row in found.to_pylist()}
     own = {name: (file, one) for one in detectors for name, file in ledger.files(one).items()}
-    for name in sorted(own.keys() - stored):
+    for name in sorted(own.keys() - stored.keys()):
         file, detector = own[name]
         content = fetched(file, fixed=True).read_bytes()
         row = {"path": name, "detector": detector, "content": content}
         db.upsert(TABLE, [row], update=False)
+    missing = sorted(stored.keys() - own.keys())
     faults = []
-    missing = sorted(stored - own.keys())
     for name in missing:
         (content,) = db.read(TABLE, columns=["content"], where={"path": name})["content"]
         try:
-            ledger.admit(name, content.as_py())
+            ledger.admit(stored[name], name, content.as_py())
         except ValueError as error:
             faults.append(str(error))
     if faults:
-        raise ValueError(f"{db.place}: {'; '.join(faults)}; remove these rows of {TABLE}")
-    return len(missing)
+        told = "%s: %s; these tries are not counted, remove the rows of %s"
+        _log.warning(told, db.place, "; ".join(faults), TABLE)
+    return len(missing) - len(faults)
