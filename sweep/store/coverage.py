@@ -6,6 +6,7 @@ the one writer of that month.
 
 import datetime as dt
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote
@@ -41,6 +42,7 @@ COVERAGE = pa.schema(
 )
 
 _ASKED = ("coverage", "asked.json")
+_log = logging.getLogger(__name__)
 _MONTH = re.compile(r"(\d{4}-\d{2})\.parquet")
 
 
@@ -108,13 +110,17 @@ class CoverageStore:
 
     def asked(self) -> dict[str, tuple[dt.date, dt.date]]:
         """Return symbol -> first and last session that backfills were asked for, ever."""
+        file = self._folder.join(*_ASKED)
         try:
-            text = self._folder.join(*_ASKED).read_text(encoding="utf-8")
+            asked = json.loads(file.read_text(encoding="utf-8"))
             return {
                 symbol: (dt.date.fromisoformat(first), dt.date.fromisoformat(last))
-                for symbol, (first, last) in json.loads(text).items()
+                for symbol, (first, last) in asked.items()
             }
-        except (FileNotFoundError, json.JSONDecodeError):
+        except FileNotFoundError:
+            return {}
+        except (AttributeError, TypeError, ValueError) as error:
+            _log.warning("%s is not symbol -> [first, last], nothing is known: %s", file, error)
             return {}
 
     def note_asked(self, symbols: Iterable[str], first: dt.date, last: dt.date) -> None:

@@ -52,3 +52,19 @@ def test_a_record_is_replaced_by_the_next_of_its_session_and_source(store):
         ("flatfiles", "b", 1),
         ("rest", None, 390),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "5", '["x", "y"]', '{"SPY": 5}', '{"SPY": ["soon", "2015-01-02"]}', "{", '{"SPY": []}'],
+)
+def test_what_was_asked_is_unknown_where_its_file_has_another_shape(tmp_path, text, caplog):
+    file = tmp_path / "coverage" / "asked.json"
+    store, day = CoverageStore(tmp_path), dt.date(2015, 1, 2)
+    assert (store.asked(), caplog.text) == ({}, "")
+    file.parent.mkdir()
+    file.write_text(text)
+    assert store.asked() == {}
+    assert str(file) in caplog.text
+    store.note_asked(["SPY"], day, day)
+    assert store.asked() == {"SPY": (day, day)}
