@@ -44,7 +44,10 @@ def _run(config: dict[str, Any]) -> int:
     show_coverage(report.first, report.last, series)
     for fact in report.facts():
         _log.info(fact)
-    _log.info("rows by session in %s", write_report(settings.storage_root(config), report))
+    try:
+        _log.info("rows by session in %s", write_report(settings.storage_root(config), report))
+    except OSError as error:  # it was asked what is there, which a read-only store can tell
+        _log.warning("rows by session are not kept: %s", error)
     faults = report.faults()
     for fault in faults:
         _log.warning(fault)

@@ -110,6 +110,17 @@ def test_a_store_that_cannot_be_written_is_named_once_with_one_remedy(tmp_path):
     assert done.stdout.count("storage.root") == done.stdout.count("permissions") == 1
 
 
+def test_coverage_of_a_store_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "store" / "coverage" / "report.parquet").mkdir(parents=True)  # root may write all
+    words = ["storage.root=store", "symbols=[SPY]", "from=2024-01-02", "to=2024-01-05"]
+    for strict, code in (("false", 0), ("true", 1)):
+        done = job("coverage", *words, f"strict={strict}", folder=tmp_path)
+        assert done.returncode == code, done.stdout + done.stderr
+        said = "".join(done.stdout.split())  # lines are as wide as a terminal
+        assert re.search("notkept:.*cannotwrite.*coverage/report.parquet", said)
+        assert "SPY:4of4sessionsneverfetched" in said
+
+
 def test_an_empty_store_is_no_data_found_with_the_command_that_fills_it(tmp_path):
     done = job("backtest", folder=tmp_path)
     assert done.returncode == 2
