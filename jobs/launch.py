@@ -5,6 +5,7 @@
 
 import contextlib
 import logging
+import re
 import shlex
 import signal
 import sys
@@ -22,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 DONE, FAILED, UNUSABLE = 0, 1, 2
 
-_LAST_LINE = {"sweep": "SWEEP RESULT status={} sets=0 failed=0 results=none"}
+_LAST_LINE = {"sweep": "SWEEP RESULT status={} sets=0 failed=0 results={}"}
 """Last line of a job that came to nothing: `ray job submit` does not hand on the exit code."""
 
 
@@ -76,8 +77,8 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
         _log.debug("where it failed", exc_info=True)
         # Who else is at work says what to do himself; nothing is wrong with the file system.
         remedy = "" if isinstance(error, Held) else _remedy(str(error), plain)
-        _log.error("%s%s", error, remedy)
-        _leave(job, FAILED, "failed")
+        _log.error("%s%s", re.sub(r"^\[Errno -?\d+\] ", "", str(error)), remedy)
+        _leave(job, FAILED, "failed", error.results if isinstance(error, Held) else None)
     except (StoreTerminal, StoreTransient) as error:
         _log.debug("where it failed", exc_info=True)
         _log.error("%s", error)
@@ -122,9 +123,9 @@ def _refuse(job: str, faults: tuple[str, ...] | list[str]) -> NoReturn:
     _leave(job, UNUSABLE, "failed")
 
 
-def _leave(job: str, code: int, status: str) -> NoReturn:
+def _leave(job: str, code: int, status: str, results: object = None) -> NoReturn:
     if job in _LAST_LINE:
-        last = _LAST_LINE[job].format(status)
+        last = _LAST_LINE[job].format(status, results or "none")
         if logging.getLogger().isEnabledFor(logging.INFO):  # Hydra's, or JSON
             _log.info(last)
         else:

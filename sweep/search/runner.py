@@ -116,6 +116,7 @@ def _alone(results: Results) -> Iterator[Lease]:
                 error.holder,
                 f"the sweep {name} is running already: {error.holder}; nothing was done. Wait "
                 f"for it, or stop it and run this command again; its results come to {folder}",
+                folder,
             ) from None
         yield held
 

@@ -38,10 +38,13 @@ class Held(TimeoutError):  # noqa: N818 - nothing broke, somebody is at work
         In words: host, process, since when.
     text
         What to do.
+    results
+        Where the results of the other's work come to, if it is a sweep.
     """
 
-    def __init__(self, holder: str, text: str) -> None:
+    def __init__(self, holder: str, text: str, results: Place | None = None) -> None:
         super().__init__(holder, text)
+        self.results = results
         self.holder = holder
         self.text = text
 

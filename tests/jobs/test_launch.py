@@ -2,11 +2,13 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 from jobs.launch import FAILED, finish
+from sweep.store.lease import Held
 
 
 @pytest.fixture
@@ -50,3 +52,28 @@ def test_a_signal_that_is_ignored_stays_ignored():
     with pytest.raises(SystemExit) as left:
         finish("report", work, OmegaConf.create({"log": {"json": False}}))
     assert left.value.code == 7
+
+
+@pytest.mark.usefixtures("_handlers")
+@pytest.mark.parametrize(
+    ("error", "said", "results"),
+    [
+        (OSError(30, "cannot write x (read-only)"), "cannot write x (read-only)", "none"),
+        (
+            Held("process 1", "it runs already", Path("data/results/s1")),
+            "it runs already",
+            "data/results/s1",
+        ),
+    ],
+)
+def test_a_failure_is_a_sentence_and_work_that_goes_on_is_named(error, said, results, caplog):
+    caplog.set_level("INFO")
+
+    def work(_config):
+        raise error
+
+    with pytest.raises(SystemExit) as left:
+        finish("sweep", work, OmegaConf.create({"log": {"json": False}}))
+    assert left.value.code == FAILED
+    last = f"SWEEP RESULT status=failed sets=0 failed=0 results={results}"
+    assert [record.getMessage() for record in caplog.records] == [said, last]
