@@ -315,8 +315,10 @@ def test_a_sweep_without_folds_over_a_grid_with_all_trades(make_spec, ray_local)
 def test_data_that_change_while_it_runs_end_it(make_spec, ray_local, monkeypatch):
     monkeypatch.setattr(runner, "lake_stamp", lambda *_: str(time.monotonic_ns()))
     monkeypatch.setattr(runner, "read_fingerprint", lambda *_: {})
+    monkeypatch.setattr(runner, "_DATA_CHECK_S", 0.0)
+    small = ExecutionSettings(workers=1, block_size=5)
     heard = []
-    outcome = run_sweep(make_spec(search=searching(60)), on_progress=heard.append)
+    outcome = run_sweep(make_spec(search=searching(60), execution=small), on_progress=heard.append)
     assert outcome.status == "failed"
     (told,) = [now for now in heard if now.stage == "writing tables"]
     assert told.done == outcome.evaluated < told.total == 120
