@@ -236,3 +236,11 @@ def test_rows_that_do_not_fit_are_refused_by_name(sql_database, table, rows, mes
 def test_no_rows_are_no_work(sql_database):
     assert sql_database.upsert("watchlist", []) == 0
     assert sql_database.upsert("historical_bars", _bars(0)) == 0
+
+
+def test_rows_in_pieces_of_which_some_are_empty(sql_database):
+    """What a filter leaves of a large table has pieces without a row."""
+    bars = _bars(602)
+    pieces = [bars.slice(0, 2), bars.slice(2, 0), bars.slice(2)]
+    sql_database.upsert("historical_bars", pa.concat_tables(pieces))
+    assert sql_database.read("historical_bars").num_rows == 602

@@ -40,8 +40,7 @@ def write(connection: sa.Connection, table: sa.Table, rows: pa.Table, *, update:
     """
     if connection.dialect.name == "sqlite":
         statement = _upsert(connection, table, rows.column_names, update=update)
-        for batch in rows.to_batches(max_chunksize=_BATCH):
-            connection.exec_driver_sql(statement, list(_sqlite_rows(batch)))
+        _insert(connection, statement, rows)
     elif rows.num_rows < COPY_FROM_ROWS:
         statement = _upsert(connection, table, rows.column_names, update=update)
         connection.exec_driver_sql(statement, rows.to_pylist())
@@ -62,9 +61,7 @@ def insert_only(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> N
     if connection.dialect.name == "postgresql":
         _copy(connection, table, table.name, rows)
         return
-    statement = _upsert(connection, table, rows.column_names, update=False)
-    for batch in rows.to_batches(max_chunksize=_BATCH):
-        connection.exec_driver_sql(statement, list(_sqlite_rows(batch)))
+    _insert(connection, _upsert(connection, table, rows.column_names, update=False), rows)
 
 
 def insert_new(
@@ -106,6 +103,12 @@ def _upsert(
         statement = insert.on_conflict_do_nothing(index_elements=keys)
     wanted = None if source is not None else list(names)
     return str(statement.compile(dialect=connection.dialect, column_keys=wanted))
+
+
+def _insert(connection: sa.Connection, statement: str, rows: pa.Table) -> None:
+    for batch in rows.to_batches(max_chunksize=_BATCH):
+        if batch.num_rows:  # a filter leaves empty ones; SQLite refuses a statement for no row
+            connection.exec_driver_sql(statement, list(_sqlite_rows(batch)))
 
 
 def _sqlite_rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
