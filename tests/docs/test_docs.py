@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
+from documented import HELPS, PAGES, ROOT, blocks, commands
 from made_up_sweep import SWEEP, make_sweep
 
 from jobs.compose import JOBS
@@ -22,31 +22,6 @@ from sweep.store.sweep_tables import (
     record_sweep,
     record_trades,
 )
-
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-HELPS = sorted((ROOT / "conf" / "hydra" / "help").glob("*.yaml"))
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def blocks(page, language):
-    return [
-        text for kind, text in FENCE.findall(page.read_text(encoding="utf-8")) if kind == language
-    ]
-
-
-def commands():
-    """Return every job command of the pages and of `--help`, once, as (job, arguments)."""
-    found = {}
-    texts = [text for page in PAGES for text in blocks(page, "")]
-    texts += [file.read_text(encoding="utf-8") for file in HELPS]
-    for text in texts:
-        for line in text.replace("\\\n", " ").splitlines():
-            _, _, command = line.partition("python -m jobs.")
-            if command and "shell" not in line and " -sc " not in line:
-                words = shlex.split(command, comments=True)
-                found[" ".join(words)] = words
-    return found
 
 
 @pytest.mark.parametrize("text", commands())
