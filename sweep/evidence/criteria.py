@@ -197,7 +197,8 @@ def choice_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, 
             "The probability of overfitting could not be computed."
             if pbo is None
             else f"The best set in one half of the days is below the median in the other in "
-            f"{pbo:.0%} of the splits (noise: about 50%; asked: below {limits.pbo_max:.0%}).",
+            f"{100 * pbo:.0f} % of the splits (noise: about 50 %; asked: below "
+            f"{100 * limits.pbo_max:.0f} %).",
         ),
         Criterion(
             "plateau",
@@ -222,7 +223,7 @@ def choice_criteria(findings: Findings, limits: Thresholds) -> tuple[Criterion, 
             clear,
             "It is unknown how many exits are ambiguous."
             if ambiguous is None
-            else f"In {ambiguous:.1%} of the exits one bar touched stop and target"
+            else f"In {100 * ambiguous:.1f} % of the exits one bar touched stop and target"
             + (
                 ", which does not decide the result." if clear else ", and they decide the result."
             ),

@@ -57,7 +57,7 @@ def _luck(final: Evidence, tries: Evidence) -> str:
         f"luck: the true Sharpe ratio is above 0 with {shown(final['psr'], '.1%')} (PSR), above "
         f"that of the luckiest of {shown(tries['effective'], ',.0f')} independent tries with "
         f"{shown(effective, '.1%')}, of all {tries['ever']:,} tries with {shown(ever, '.1%')} "
-        "(DSR; above 95% is proof, 50% is what luck gives)"
+        "(DSR; above 95 % is proof, 50 % is what luck gives)"
     )
 
 
@@ -132,7 +132,7 @@ def _out_of_sample(outside: Evidence) -> list[str]:
 
 def shown(value: float | None, form: str) -> str:
     """Return a number in a form, `-` where it is unknown."""
-    return UNKNOWN if value is None else f"{value:{form}}"
+    return UNKNOWN if value is None else f"{value:{form}}".replace("%", " %")
 
 
 def counted(count: int, noun: str) -> str:

@@ -107,7 +107,7 @@ def _place(found: Evidence) -> int:
 
 def _number(found: Evidence | None, key: str, form: str = ".2f") -> str:
     value = (found or {}).get(key)
-    return UNKNOWN if value is None else f"{value:{form}}"
+    return UNKNOWN if value is None else f"{value:{form}}".replace("%", " %")
 
 
 def _count(value: int | None) -> str:

@@ -12,6 +12,7 @@ from made_up_sweep import SWEEP, make_sweep, write_promotion
 
 from sweep.market.calendar import as_dates, session_table
 from sweep.report.page.binning import axes_of
+from sweep.report.page.compare import write_comparison
 from sweep.report.page.distribution import histogram
 from sweep.report.page.equity import drawdown, ticks_of
 from sweep.report.page.folds_part import month_table
@@ -123,7 +124,7 @@ def test_every_detector_is_shown_with_its_state(text):
 
 def test_every_statistic_is_read_out_beside_the_criteria(text):
     words = " ".join("".join(Elements(text).words).split())
-    for said in ("luckiest of 17 independent tries with 90.0%", "in under 1.1 years of data luck"):
+    for said in ("luckiest of 17 independent tries with 90.0 %", "in under 1.1 years of data luck"):
         assert said in words
 
 
@@ -346,3 +347,12 @@ def test_numbers_are_told_with_a_real_minus_and_a_dash_for_unknown():
     assert signed(None) == plain(float("nan")) == percent(None) == "\N{EN DASH}"
     assert percent(0.123) == "12.3\N{NO-BREAK SPACE}%"
     assert plain(float("inf")) == "\N{INFINITY}"
+
+
+def test_a_comparison_names_the_sweeps_that_it_does_not_draw(tmp_path):
+    names = [f"s{k:012x}" for k in range(5)]
+    folders = [make_sweep(tmp_path, {"breakout_bullish": "holds"}, name=name) for name in names]
+    text = write_comparison(folders).read_text(encoding="utf-8")
+    (caption,) = re.findall("<figcaption>(.*?)</figcaption>", text)
+    assert re.fullmatch(rf"Not drawn: {names[4]} [+\N{{MINUS SIGN}}][\d.]+ R\.", caption)
+    assert "Not drawn" not in write_comparison(folders[:4]).read_text(encoding="utf-8")

@@ -46,9 +46,9 @@ def test_every_statistic_is_a_sentence():
     for words in (
         "501 sets here, 900 ever in 2 sweeps, as good as 78 independent ones;",
         "; 198 of them beat zero for certain (StepM)",
-        "below the median in the other in 3% of the splits; noise gives 50 % give or take 16%",
-        "is above 0 with 100.0% (PSR), above that of the luckiest of 78 independent tries with ",
-        "with 97.2%, of all 900 tries with 93.1% (DSR; above 95% is proof, 50% is what luck",
+        "below the median in the other in 3 % of the splits; noise gives 50 % give or take 16 %",
+        "is above 0 with 100.0 % (PSR), above that of the luckiest of 78 independent tries with ",
+        "with 97.2 %, of all 900 tries with 93.1 % (DSR; above 95 % is proof, 50 % is what luck",
         "39 sessions are needed to be 95 % sure of a Sharpe ratio above 0; there are 251, enough",
         (
             "in under 0.3 years of data luck alone lets the best of 900 tries reach its Sharpe "
@@ -56,11 +56,11 @@ def test_every_statistic_is_a_sentence():
         ),
         (
             "out of sample +0.402 R a trade, from random bars with the same exits -0.021 R, as "
-            "good by chance: 0.1%; the final set, on days it was chosen by: +0.511, -0.030 R and "
-            "0.2%"
+            "good by chance: 0.1 %; the final set, on days it was chosen by: +0.511, -0.030 R and "
+            "0.2 %"
         ),
         "136 trades in 140 sessions, +0.435 R a day, at least +0.247 R with 95 % confidence;",
-        "; 86% of what it earned in sample",
+        "; 86 % of what it earned in sample",
         "6.8 R as it came, in other orders of the same days 7.2 R, one time in twenty above 11",
         "0.7 bp a side were paid, at 15.8 bp it earns nothing",
     ):

@@ -33,7 +33,7 @@ NOTHING = FOUND | dict.fromkeys(("final", "overfitting", "superiority", "out_of_
 def test_a_line_has_the_numbers_and_no_zero_for_what_is_unknown():
     assert verdict_line("breakout_bullish", FOUND) == (
         "breakout_bullish: not proven; out of sample +0.123 R a trade (-0.050 to +0.300), "
-        "DSR 0.86 (32 effective) / - (all tries), PBO 25%, SPA p 0.013, "
+        "DSR 0.86 (32 effective) / - (all tries), PBO 25 %, SPA p 0.013, "
         "tried 501 sets here, 12,345 ever in 7 sweeps"
     )
     unknown = NOTHING | {"tries": {"sweep": 1, "ever": 1, "sweeps_ever": 1, "effective": None}}

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from sweep.report.page.about_part import flat
 from sweep.report.page.detector_part import final_parameters
-from sweep.report.page.equity import KINDS, side_by_side
+from sweep.report.page.equity import side_by_side
 from sweep.report.page.markup import h, table
 from sweep.report.page.scales import (
     UNKNOWN,
@@ -190,7 +190,7 @@ def _equities(sweeps: Sequence[SweepFolder], names: Sequence[str]) -> Markup | N
             if name in one.detectors and (series := one.stitched(name)) is not None
         ]
         if len(found) > 1:
-            charts.append(side_by_side(found[: len(KINDS)], f"{name}, cumulative net R"))
+            charts.append(side_by_side(found, f"{name}, cumulative net R"))
     return h("div", charts, class_="charts") if charts else None
 
 

@@ -173,20 +173,25 @@ def side_by_side(series: Sequence[tuple[str, Stitched]], title: str) -> Markup:
     Parameters
     ----------
     series
-        Name of a sweep and its series, as many as there are `KINDS` at most.
+        Name of a sweep and its series; the first few are drawn, as many as there are `KINDS`.
     title
         What they have in common.
     """
-    days = sorted({day for _, one in series for day in one.days})
+    shown, others = series[: len(KINDS)], series[len(KINDS) :]
+    days = sorted({day for _, one in shown for day in one.days})
     order = {day: place for place, day in enumerate(days)}
     lines = [
         (kind, np.array([order[day] for day in one.days], dtype=float), np.cumsum(one.net))
-        for kind, (_, one) in zip(KINDS, series, strict=False)
+        for kind, (_, one) in zip(KINDS, shown, strict=False)
     ]
-    totals = ", ".join(f"{name} {signed(float(one.net.sum()), 1)} R" for name, one in series)
     drawn = [
-        _draw(lines, None, days, size, ticks).svg(f"{title}: {totals}", kind)
+        _draw(lines, None, days, size, ticks).svg(f"{title}: {_totals(shown)}", kind)
         for size, ticks, kind in ((WIDE, 7, "wide"), (NARROW, 3, "phone"))
     ]
-    names = [(kind, name) for kind, (name, _) in zip(KINDS, series, strict=False)]
-    return figure(title, join(drawn), legend=legend(*names), level=3)
+    names = [(kind, name) for kind, (name, _) in zip(KINDS, shown, strict=False)]
+    caption = [f"Not drawn: {_totals(others)}."] if others else []
+    return figure(title, join(drawn), *caption, legend=legend(*names), level=3)
+
+
+def _totals(series: Sequence[tuple[str, Stitched]]) -> str:
+    return ", ".join(f"{name} {signed(float(one.net.sum()), 1)} R" for name, one in series)
