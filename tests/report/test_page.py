@@ -124,7 +124,10 @@ def test_every_detector_is_shown_with_its_state(text):
 
 def test_every_statistic_is_read_out_beside_the_criteria(text):
     words = " ".join("".join(Elements(text).words).split())
-    for said in ("luckiest of 17 independent tries with 90.0 %", "in under 1.1 years of data luck"):
+    for said in (
+        "luckiest of 17 independent tries with 90.0 %",
+        "in under 1.1 years of data luck",
+    ):
         assert said in words
 
 
