@@ -102,7 +102,7 @@ def _against(findings: Findings, limits: Thresholds) -> str:
         return f"out of sample it loses, at best {upper:+.3f} R a day."
     if pbo is not None and lower is not None and pbo > limits.fails_pbo_min and lower <= 0:
         return (
-            f"the best set in one half of the days is below the median in the other in {100 * pbo:.0f} % "
-            "of the splits, and out of sample no gain is certain."
+            f"the best set in one half of the days is below the median in the other in "
+            f"{100 * pbo:.0f} % of the splits, and out of sample no gain is certain."
         )
     return ""

@@ -107,7 +107,8 @@ class GammaReport:
             trades = sum(row.trades for row in rows)
             lines.append(
                 f"{name}: {len(rows)} sessions, {contracts:.0f} contracts a session, {trades} "
-                f"option bars, gex known in {known} of {minutes} minutes ({100 * known / minutes:.1f} %)"
+                f"option bars, gex known in {known} of {minutes} minutes "
+                f"({100 * known / minutes:.1f} %)"
             )
         lines += [f"FAILED {text}" for text in self.failures]
         lines.append(f"{len(self.sessions)} sessions in {self.seconds:.1f} s")
