@@ -152,8 +152,7 @@ def summary_lines(results: Sequence[Row]) -> list[str]:
         f"  Mean expectancy:     {_mean(traded, 'expectancy_r', ' R net')}",
         "  Top performers, by win rate, of those with a profit factor above 1:",
         *_listed(best[:TOP]),
-        f"  Needs improvement, win rate below {100 * NEEDS_IMPROVEMENT:.0f} % "
-        "and below its break-even:",
+        f"  Needs improvement, win rate below {_share(NEEDS_IMPROVEMENT)} % and its break-even:",
         *_listed(weak),
     ]
 

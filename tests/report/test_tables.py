@@ -72,7 +72,7 @@ def test_the_summary_counts_what_was_tested():
         "  Top performers, by win rate, of those with a profit factor above 1:",
         "    mean_reversion_long         100.0 % of 1 trades (break-even 40.0 %)",
         "    breakout_bullish             60.0 % of 100 trades (break-even 40.0 %)",
-        "  Needs improvement, win rate below 45 % and below its break-even:",
+        "  Needs improvement, win rate below 45 % and its break-even:",
         "    breakout_bearish             40.0 % of 300 trades (break-even 57.1 %)",
     ]
 
