@@ -51,12 +51,12 @@ def _run(config: dict[str, Any]) -> int:
         show_sweep(outcome.folder)
         try:
             _log.info("report: %s", ensure_report(outcome.folder))
-        except Exception:  # noqa: BLE001 - a page that cannot be made costs no result
-            _log.exception("no report; the results are complete, python -m jobs.report makes it")
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - it costs no result
+            why = "no report; the results are complete, python -m jobs.report makes it"
+            _log.warning(why, exc_info=not isinstance(error, KeyboardInterrupt))
     if outcome.sets and outcome.status == "done":
-        _log.info(
-            next_step("sweep", config, holding=holding(outcome.folder), sweep=outcome.sweep_id)
-        )
+        held = holding(outcome.folder)
+        _log.info(next_step("sweep", config, holding=held, sweep=outcome.sweep_id))
     if outcome.status == "interrupted":
         _log.warning("interrupted; to go on: %s", command())
     elif outcome.reason:

@@ -7,16 +7,12 @@ dates and ids become those of the test, searches a few sets; all else stays as i
 """
 
 import datetime as dt
-import importlib
 import json
-import logging
 import re
-import signal
-import sys
 
 import pytest
 from documented import commands
-from hydra.core.global_hydra import GlobalHydra
+from in_process import run_here
 
 import conf
 from sweep.market.calendar import session_table
@@ -47,24 +43,6 @@ class Here:
     def __init__(self, folder, s3, rest):
         self.folder, self.s3, self.rest = folder, s3, rest
         self.bucket = f"s3://{s3.BUCKET}/docs"
-
-    def run(self, job, *arguments):
-        """Run a job in this process as the shell would; returns its exit code."""
-        root = logging.getLogger()
-        kept = (sys.argv, sys.orig_argv, root.handlers[:], root.level)
-        signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        sys.argv = [f"jobs/{job}.py", *arguments]
-        sys.orig_argv = [sys.executable, "-m", f"jobs.{job}", *arguments]
-        try:
-            with pytest.raises(SystemExit) as left:
-                importlib.import_module(f"jobs.{job}").main()
-        finally:
-            sys.argv, sys.orig_argv, root.handlers[:] = kept[:3]
-            root.setLevel(kept[3])
-            for number, handler in signals.items():
-                signal.signal(number, handler)
-            GlobalHydra.instance().clear()
-        return left.value.code or 0
 
     def ids(self, root):
         """Return the sweeps below a root that chose a final set, the oldest first."""
@@ -154,11 +132,11 @@ def here(tmp_path_factory, s3_server, postgres_url, ray_local):
         (checkout / "pyproject.toml").touch()
         patch.setattr(conf, "__file__", str(checkout / "conf" / "__init__.py"))
         made = Here(folder, s3_server, rest)
-        assert made.run("sample", "experiment=sample", "sample.sessions=60") == 0
+        assert run_here("sample", "experiment=sample", "sample.sessions=60") == 0
         s3_server.client().put(f"{FLAT}/", f"{s3_server.BUCKET}/", recursive=True)
-        assert made.run("backfill", "experiment=sample") == 0
-        assert made.run("backfill", f"source.root={FLAT}", "symbols=[SPY,QQQ,AAPL,SPX,NDX]") == 0
-        assert made.run("watch", f"source.root={FLAT}", "add=[AAPL,AMD]", *QUEUE, "once=true") == 1
+        assert run_here("backfill", "experiment=sample") == 0
+        assert run_here("backfill", f"source.root={FLAT}", "symbols=[SPY,QQQ,AAPL,SPX,NDX]") == 0
+        assert run_here("watch", f"source.root={FLAT}", "add=[AAPL,AMD]", *QUEUE, "once=true") == 1
         yield made
 
 
@@ -178,8 +156,20 @@ def in_order():
 def test_every_command_runs(text, here, capfd):
     job, *written = commands()[text]
     arguments = here.translated(job, written)
-    code = here.run(job, *arguments)
+    code = run_here(job, *arguments)
     said = capfd.readouterr()
     refused = job == "promote" and not {"force=true", "undo=true", "pull=true"} & {*arguments}
     assert code == (1 if refused else 0), f"{arguments}: {(said.out + said.err)[-1500:]}"
     assert ("REFUSED, nothing was changed" in said.out) == refused
+
+
+def test_a_stop_while_the_report_is_written_costs_no_result(here, capfd, monkeypatch):
+    def stopped(_folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sweep.report.page.write.ensure_report", stopped)
+    words = ("storage.root=data", "symbols=[SPY]", "detector=breakout_bullish", "search.budget=4")
+    assert run_here("sweep", *words, "ray.workers=1") == 0
+    said = capfd.readouterr().out
+    assert "no report; the results are complete" in said
+    assert said.splitlines()[-1].startswith("SWEEP RESULT status=done sets=4 ")
