@@ -6,7 +6,9 @@ little and the last blocks end together.
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ HEAD_S = 0.02  # processor time of the driver a trial, measured 18 ms (benchmark
 LEAST_S = 0.2
 MOST_CELLS = 8_000_000  # sets x sessions of a block: 64 MB of daily results
 MOST_RANGES = 2_000
+MOST_TRIES = 3  # of a block whose worker dies
 _TAIL = 3  # blocks per worker that what is left should make
 
 
@@ -37,6 +40,12 @@ class Block:
     detector: str
     ranges: tuple[tuple[int, int], ...]
     search: int | None = None
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "Block":
+        """Return the block that a trial was configured with."""
+        ranges = tuple((first, after) for first, after in config["ranges"])
+        return cls(config["detector"], ranges, config["search"])
 
     def __len__(self) -> int:
         """Return the number of sets."""
@@ -74,6 +83,8 @@ class BlockQueue:
         ]
         self._pending = {name: positions for name, positions in pending.items() if len(positions)}
         self._taken = dict.fromkeys(self._pending, 0)
+        self._returned: dict[str, list[Block]] = {name: [] for name in self._pending}
+        self._tries: Counter[Block] = Counter()
         self._seconds_per_set: dict[str, float] = {}
         self._most = max(1, MOST_CELLS // max(1, n_sessions))
         self._workers = workers
@@ -91,7 +102,26 @@ class BlockQueue:
                 block = Block(name, tuple(ranges[:MOST_RANGES]))
                 self._taken[name] += len(block)
                 return block
+            if self._returned[name]:
+                return self._returned[name].pop(0)
         return None
+
+    def again(self, block: Block) -> bool:
+        """Take back a block that was lost, to hand it out after its detector's others.
+
+        Returns
+        -------
+        bool
+            False after its last try.
+        """
+        self._tries[block] += 1
+        if self._tries[block] == MOST_TRIES:
+            return False
+        if block.search is None:
+            self._returned[block.detector].append(block)
+        else:
+            self._searches.append((block.detector, block.search))
+        return True
 
     def measured(self, detector: str, sets: int, seconds: float) -> None:
         """Hear how long a block took in the engine."""

@@ -44,6 +44,7 @@ from sweep.search.tuner import (
     TuneOutcome,
     Watch,
     connected,
+    kept_here,
     put,
     remote_call,
     require_room,
@@ -205,6 +206,10 @@ def _evaluate(
             for one in left
         }
         wait_for([table for one in shared.values() for table in one.tables])
+        shared = {
+            name: dataclasses.replace(one, tables=kept_here(one.tables))
+            for name, one in shared.items()
+        }
         stored.clear()
         require_room({name: one.tables for name, one in shared.items()})
         work = {name: put(one) for name, one in shared.items()}

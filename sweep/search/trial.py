@@ -17,6 +17,8 @@ from sweep.search.plan import DetectorPlan
 from sweep.store.place import Place
 from sweep.store.results import Results
 
+_PATIENCE_S = 600.0  # 10 GB by a tenth of a 10 Gbit line take 80 s
+
 
 @dataclasses.dataclass(frozen=True)
 class Work:
@@ -71,12 +73,20 @@ def run_trial(config: Mapping[str, Any], work: Mapping[str, Any]) -> None:
     import ray  # noqa: PLC0415
     from ray import tune  # noqa: PLC0415
 
+    def fetch(references: Any) -> Any:  # noqa: ANN401
+        try:
+            return ray.get(references, timeout=_PATIENCE_S)
+        except ray.exceptions.GetTimeoutError as error:
+            raise TimeoutError(
+                f"the tables of {name} did not reach this node within {_PATIENCE_S:g} s"
+            ) from error
+
     name: str = config["detector"]
-    shared: Work = ray.get(work[name])
+    shared: Work = fetch(work[name])
     ready = (shared.sweep_id, name)
     if ready not in _ready:
         _ready.clear()
-        tables = tuple(ray.get(list(shared.tables)))
+        tables = tuple(fetch(list(shared.tables)))
         _compile(shared.task, tables)
         _ready[ready] = tables
     if config["search"] is None:

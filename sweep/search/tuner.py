@@ -11,7 +11,9 @@ import math
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from sweep.cluster import ray_module, ray_session
@@ -20,7 +22,8 @@ from sweep.search.spec import ExecutionSettings
 
 _log = logging.getLogger(__name__)
 
-_RETRIES = 2  # of a block whose worker died
+_RETRIES = 2  # of a table whose worker died
+_SILENT_S = 300.0  # without any block after which the driver says so
 _LEAST_JUDGED = 20  # sets before a failure rate means anything
 
 
@@ -37,7 +40,9 @@ class Tally:
     best
         detector -> best objective of a feasible set.
     lost_blocks
-        Trials that ended without a report.
+        Blocks given up after their last try.
+    retried_blocks
+        Tries that ended without a report and were followed by another.
     """
 
     sets: int = 0
@@ -94,9 +99,9 @@ class Watch:
         """Return True where no further block should start."""
         return self.interrupted or bool(self.reason)
 
-    def ended(self, *, error: bool) -> None:
-        """Count a trial that ended, lost where it failed for good."""
-        self.tally.lost_blocks += error
+    def ended(self, *, lost: bool) -> None:
+        """Count a block that ended, lost where it is given up."""
+        self.tally.lost_blocks += lost
 
     def reported(self, detector: str, result: Mapping[str, Any]) -> None:
         """Count what a trial reports."""
@@ -166,6 +171,21 @@ def wait_for(references: Sequence[Any]) -> None:
     """
     if references:
         ray_module().wait(list(references), num_returns=len(references), fetch_local=False)
+
+
+def kept_here(references: Sequence[Any]) -> tuple[Any, ...]:
+    """Have values on the node of this process, which lives as long as the sweep.
+
+    The only copy of a table may be on the node that built it. When that is lost, Ray builds it
+    again where a processor is free, which trials hold, and from data that are gone by then: trials
+    would wait for ever.
+    """
+    ray = ray_module()
+    here = ray.get_runtime_context().get_node_id()
+    found = ray_module("ray.experimental").get_object_locations(list(references))
+    return tuple(
+        one if here in found[one]["node_ids"] else ray.put(ray.get(one)) for one in references
+    )
 
 
 def require_room(tables: Mapping[str, Sequence[Any]]) -> None:
@@ -255,8 +275,10 @@ def run_blocks(
                 verbose=0,
                 # A search is asked to stop where it reports; what it found is written by then.
                 stop=lambda _, __: watch.stopped,
-                failure_config=tune.FailureConfig(max_failures=_RETRIES),
-                callbacks=[_retries(watch)],
+                # The queue hands a lost block out again: Tune would only where it ran already, at
+                # once, and on the node that is about to be found dead.
+                failure_config=tune.FailureConfig(max_failures=0),
+                callbacks=[_listener(queue, watch)],
             ),
         ).fit()
     return _outcome(watch, grid)
@@ -268,7 +290,11 @@ def _quiet_tune() -> Any:  # noqa: ANN401
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # else tables are printed at verbose=0 too
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     # They report on result files that are switched off; what trials say, the searcher hears.
-    for name in ("ray.tune.tune", "ray.tune.analysis.experiment_analysis"):
+    # Of a lost trial the listener says what there is to know.
+    for name in (
+        *("ray.tune.tune", "ray.tune.analysis.experiment_analysis"),
+        "ray.tune.execution.tune_controller",
+    ):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # It would hand S3 keys to trials through Ray's runtime environment, which writes them into its
     # logs; nodes have their own.
@@ -281,31 +307,65 @@ def _quiet_tune() -> Any:  # noqa: ANN401
 
 def _outcome(watch: Watch, grid: Any) -> TuneOutcome:  # noqa: ANN401
     """Say how a run ended; `fit()` returns normally even when every trial raised."""
-    lost = max(watch.tally.lost_blocks, grid.num_errors)
     if watch.reason:
         return TuneOutcome("failed", watch.reason, watch.tally)
     if watch.interrupted:
         return TuneOutcome("interrupted", "interrupted", watch.tally)
-    if lost:
-        first = str(grid.errors[0]).strip().splitlines()[-1] if grid.errors else "no report"
+    if watch.tally.lost_blocks:
+        last = _last_line(str(grid.errors[-1])) if grid.errors else "no report"
         reason = (
-            f"{lost} blocks were lost with their workers ({first}); run the same command again"
+            f"{watch.tally.lost_blocks} blocks were lost with their workers ({last}); run the "
+            "same command again"
         )
         return TuneOutcome("failed", reason, watch.tally)
     return TuneOutcome("done", "", watch.tally)
 
 
-def _retries(watch: Watch) -> Any:  # noqa: ANN401
-    """Return what counts the blocks that Tune starts again."""
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
+
+
+def _listener(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
+    """Return what hands lost blocks out again, and speaks where nothing else does."""
     callback = ray_module("ray.tune").Callback
 
-    class Retries(callback):  # type: ignore[misc, valid-type] # see ray_module
-        """Counts into the tally."""
+    class Listener(callback):  # type: ignore[misc, valid-type] # see ray_module
+        """Hears of lost trials, and of the time."""
 
-        def on_trial_recover(self, **_: object) -> None:
-            watch.tally.retried_blocks += 1
+        def __init__(self) -> None:
+            self._seen, self._since = -1, time.monotonic()
 
-    return Retries()
+        def on_trial_error(self, trial: Any, **_: object) -> None:  # noqa: ANN401
+            block = Block.of(trial.config)
+            again = queue.again(block)
+            watch.tally.retried_blocks += again
+            watch.ended(lost=not again)
+            why = Path(trial.error_file).read_text()
+            if again:
+                _log.warning("%s: a block starts again: %s", block.detector, _last_line(why))
+            else:
+                _log.error("%s: a block is given up: %s", block.detector, why)
+
+        def on_step_end(self, trials: Any, **_: object) -> None:  # noqa: ANN401
+            now, ended = time.monotonic(), watch.tally.settled + watch.tally.retried_blocks
+            if ended != self._seen:
+                self._seen, self._since = ended, now
+            elif now - self._since > _SILENT_S:
+                self._since = now
+                _log.warning(_silence([trial.status for trial in trials]))
+
+    return Listener()
+
+
+def _silence(states: Sequence[str]) -> str:
+    """Say what a run without news is waiting for."""
+    ray = ray_module()
+    running, waiting = states.count("RUNNING"), states.count("PENDING")
+    alive = sum(bool(node["Alive"]) for node in ray.nodes())
+    return (
+        f"no block has ended for {_SILENT_S / 60:g} minutes: {running} run, {waiting} wait for a "
+        f"worker; {alive} nodes with {int(ray.cluster_resources().get('CPU', 0))} processors"
+    )
 
 
 def _block_searcher(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
@@ -319,27 +379,24 @@ def _block_searcher(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
             super().__init__(metric="sets", mode="max")
             self._running: dict[str, Block] = {}
             self._heard: dict[str, int] = {}
-            self._settled: dict[str, int] = {}
+            self._settled: dict[Block, int] = {}
 
-        def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
             block = None if watch.stopped else queue.take()
             if block is None:
-                return str(searcher.FINISHED)
+                # One that runs may be lost and handed out again.
+                return None if self._running and not watch.stopped else str(searcher.FINISHED)
             self._running[trial_id] = block
-            return {
-                "detector": block.detector,
-                "ranges": [list(r) for r in block.ranges],
-                "search": block.search,
-            }
+            return dataclasses.asdict(block)
 
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-            name = self._running[trial_id].detector
+            block = self._running[trial_id]
             self._heard[trial_id] = int(result["training_iteration"])
-            queue.measured(name, int(result["sets"]), float(result["seconds"]))
+            queue.measured(block.detector, int(result["sets"]), float(result["seconds"]))
             # A search whose worker died starts again and settles the same proposals once more.
-            before = self._settled.get(trial_id, 0)
-            self._settled[trial_id] = max(before, int(result["settled"]))
-            watch.reported(name, {**result, "settled": self._settled[trial_id] - before})
+            before = self._settled.get(block, 0)
+            self._settled[block] = max(before, int(result["settled"]))
+            watch.reported(block.detector, {**result, "settled": self._settled[block] - before})
 
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -348,7 +405,8 @@ def _block_searcher(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
             if result and int(result["training_iteration"]) > self._heard.get(trial_id, 0):
                 self.on_trial_result(trial_id, result)
             del self._running[trial_id]
-            watch.ended(error=error or trial_id not in self._heard)
+            if not error:  # of those the listener knows more
+                watch.ended(lost=trial_id not in self._heard)
 
         def save(self, checkpoint_path: str) -> None:
             """Keep nothing: a resumed sweep starts a new run."""

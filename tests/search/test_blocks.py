@@ -71,3 +71,21 @@ def test_memory_of_a_block_is_bounded():
 def test_nothing_to_do_is_no_block():
     assert drain(queue({"a": np.empty(0, np.int64)})) == []
     assert drain(queue({})) == []
+
+
+def test_a_lost_block_comes_again_after_its_detectors_others_and_is_given_up_in_the_end():
+    blocks = queue({"a": np.arange(4), "b": np.arange(2)}, block_size=2)
+    lost = blocks.take()
+    assert blocks.again(lost)
+    assert [(b.detector, b.ranges[0][0]) for b in drain(blocks)] == [("a", 2), ("a", 0), ("b", 0)]
+    assert blocks.again(lost)
+    assert drain(blocks) == [lost]
+    assert not blocks.again(lost)
+    assert drain(blocks) == []
+
+
+def test_a_lost_search_comes_again():
+    blocks = BlockQueue({}, n_sessions=1, workers=1, block_size=1, searches={"a": [0, 1]})
+    lost = blocks.take()
+    assert blocks.again(lost)
+    assert [b.search for b in drain(blocks)] == [1, 0]

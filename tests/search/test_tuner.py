@@ -1,7 +1,12 @@
 import ast
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,6 +118,42 @@ def test_trials_that_raise_are_noticed(ray_local):
     assert outcome.status == "failed"
     assert "1 blocks were lost with their workers" in outcome.reason
     assert "run the same command again" in outcome.reason
+
+
+def test_a_lost_node_takes_neither_the_tables_it_built_nor_the_tries_of_its_block():
+    folder = tempfile.mkdtemp(prefix="r")  # socket paths are limited to 107 bytes
+    found_dead_soon = {
+        "RAY_health_check_initial_delay_ms": "500",
+        "RAY_health_check_period_ms": "500",
+        "RAY_health_check_failure_threshold": "4",
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, Path(__file__).with_name("lost_node.py"), folder],
+            env=os.environ | found_dead_soon | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+
+
+def test_a_run_without_news_says_what_it_waits_for_once_in_a_while(ray_local, monkeypatch, caplog):
+    watch = Watch(0.1, silent)
+    listener = tuner._listener(queue(5), watch)
+    trials = [SimpleNamespace(status=status) for status in ("TERMINATED", "RUNNING", "PENDING")]
+    listener.on_step_end(trials=trials)
+    listener.on_step_end(trials=trials)
+    assert not caplog.text
+    monkeypatch.setattr(tuner, "_SILENT_S", 0.0)
+    watch.tally.settled += 1
+    listener.on_step_end(trials=trials)
+    assert not caplog.text
+    listener.on_step_end(trials=trials)
+    assert "1 run, 1 wait for a worker; 1 nodes with 2 processors" in caplog.text
 
 
 def test_sigterm_ends_it_cleanly_and_is_acknowledged_at_once(ray_local, caplog):
