@@ -21,7 +21,7 @@ from sweep.engine.placement import AXIS, ROW, SIDE, TICKS, Placed, Places, place
 from sweep.engine.scores import factor_values, fixed_values, score_varies, varying_scales
 from sweep.engine.sets import Bounds, ParameterSets, all_parameters
 from sweep.engine.settings import Costs, FillSettings, Terms, terms_of
-from sweep.engine.signals import loosest_thresholds, tests_of
+from sweep.engine.signals import WORD, loosest_thresholds, tests_of
 from sweep.engine.symbol_data import FillBars, SymbolData
 
 Variant = tuple[float, ...]
@@ -44,10 +44,10 @@ class CandidateTable:
     order
         int64 [columns], positions in `threshold_matrix` of `shared`, then `varied`, columns.
     shared
-        float64 [shared columns, n], turned to `>=`.
+        float64 [shared columns, n + WORD], turned to `>=`, NaN behind the last candidate.
     varied
-        float64 [variants, varied columns, n]; the last one is the score, or the most it can be
-        where it differs between sets; NaN where the variant cannot judge the bar.
+        float64 [variants, varied columns, n + WORD]; the last one is the score, or the most it can
+        be where it differs between sets; NaN where the variant cannot judge the bar.
     factors, scaled
         float64 [variants, n, factors] and bool [factors], what sets make the score of where it
         differs between them (`sweep.engine.scores`), else [variants, n, 0].
@@ -221,6 +221,12 @@ def _pick(
     return rows, tests, factors, side
 
 
+def _lengthened(columns: Float) -> Float:
+    """Return columns with WORD NaN behind each, which kernels read with the last values."""
+    ends = np.full((*columns.shape[:-1], WORD), np.nan)
+    return np.concatenate([columns, ends], axis=-1)
+
+
 def build_candidates(
     detector: Detector,
     data: SymbolData,
@@ -265,8 +271,8 @@ def build_candidates(
         variants=np.array(variants, np.float64).reshape(len(variants), -1),
         signal_ts=bars.end[rows],
         order=np.concatenate([np.flatnonzero(~varies), np.flatnonzero(varies)]),
-        shared=np.ascontiguousarray(tests[0][~varies]),
-        varied=np.ascontiguousarray(tests[:, varies]),
+        shared=_lengthened(tests[0][~varies]),
+        varied=_lengthened(tests[:, varies]),
         factors=factors,
         scaled=varying_scales(detector, bounds),
         prices=prices,

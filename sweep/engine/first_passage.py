@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import Float, Int
+from sweep.engine.eights import LANES, below, eight, spread, trailing_zeros
 from sweep.engine.jit import at, kernel, making
-from sweep.engine.lanes import LANES, short_of, trailing_zeros
 from sweep.engine.symbol_data import HIGH, LOW
 
 NEVER = 2**31 - 1
@@ -85,9 +85,9 @@ def collect_records(
 @kernel
 def first_reaching(records: Records, start: int, level: float) -> int:
     """Return the fill bar of the first record from `start` on that is >= level, or NEVER."""
-    place = start
-    short = trailing_zeros(~short_of(records.extremes, place, level))
+    place, levels = start, spread(level)
+    short = trailing_zeros(~below(eight(records.extremes, place), levels))
     while short == LANES:
         place += LANES
-        short = trailing_zeros(~short_of(records.extremes, place, level))
+        short = trailing_zeros(~below(eight(records.extremes, place), levels))
     return int(records.bars[at(place + short)]) + 0

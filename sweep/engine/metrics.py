@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from detectors.bars import Float, Int
+from sweep.engine.eights import LANES
 from sweep.engine.jit import at, kernel, making
-from sweep.engine.lanes import LANES
 from sweep.engine.sums import (
     AMBIGUOUS,
     BARS,

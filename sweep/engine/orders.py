@@ -6,30 +6,55 @@ calculate into instructions for eight lanes at once; what must be looked up goes
 """
 
 from detectors.bars import Float
+from sweep.engine import placement as p
+from sweep.engine.eights import LANES
 from sweep.engine.first_passage import first_reaching
 from sweep.engine.jit import at, kernel
-from sweep.engine.lanes import LANES
-from sweep.engine.placement import (
-    ADVERSE,
-    ENTRY_BUCKET,
-    FAVOURABLE,
-    LENGTH,
-    Placed,
-    Places,
-    order_of,
-)
+from sweep.engine.placement import Placed, Places
 from sweep.engine.settings import Terms
+from sweep.engine.sheet import (
+    AT_STOP,
+    AT_TARGET,
+    ATR,
+    BATCH,
+    ENTERED_BUCKET,
+    ENTERED_MINUTE,
+    ENTERS,
+    ENTRY,
+    ENTRY_FEE,
+    ENTRY_PRICE,
+    EXIT_BAR,
+    EXIT_BUCKET,
+    EXIT_CLOSE,
+    EXIT_MINUTE,
+    EXIT_OPEN,
+    FLAT_MINUTES,
+    FORCED,
+    HOLD_MINUTES,
+    LAST_BAR,
+    NET,
+    OPENING,
+    QUANTITY,
+    SESSION_MINUTES,
+    SIDE,
+    SIGNAL_CLOSE,
+    STOP_ATR,
+    STOP_LEVEL,
+    TARGET_ATR,
+    TARGET_LEVEL,
+    TICKS,
+    TRIGGER,
+)
 from sweep.engine.symbol_data import BAR, BUCKET, CLOSE, MINUTE, OPEN
 from sweep.engine.tally import (
-    BATCH,
     EARLY_ENDS,
     FIRST_R,
     GROSS_R,
     LASTED,
     LATE_ENDS,
-    NET,
+    LOST_R,
     NOTIONAL_R,
-    ROWS,
+    WON_R,
     early_ends,
     lasted,
     late_ends,
@@ -51,63 +76,41 @@ from sweep.engine.trade import (
 
 DROPPED = -1
 
-(
-    SIDE,
-    SIGNAL_CLOSE,
-    ATR,
-    TICKS,
-    OPENING,
-    ENTRY_PRICE,
-    ENTRY_FEE,
-    QUANTITY,
-    ENTRY,
-    ENTERED_MINUTE,
-    ENTERED_BUCKET,
-    SESSION_MINUTES,
-    FORCED,
-    LAST_BAR,
-    STOP_LEVEL,
-    TARGET_LEVEL,
-    TRIGGER,
-    ENTERS,
-    AT_STOP,
-    AT_TARGET,
-    EXIT_OPEN,
-    EXIT_CLOSE,
-    EXIT_MINUTE,
-    EXIT_BUCKET,
-    EXIT_BAR,
-) = range(ROWS, ROWS + 25 * BATCH, BATCH)
-"""Where the lanes of each quantity begin in the sheet, behind the rows of the trades. ENTERS is 1
-for an order that becomes a trade, else 0."""
 
-SHEET = EXIT_BAR + BATCH
+@kernel
+def seat_exits(exits: Exits, terms: Terms, lane: int, sheet: Float) -> None:
+    """Give a lane the exits of a set."""
+    sheet[STOP_ATR + lane], sheet[TARGET_ATR + lane] = exits.stop_atr, exits.target_atr
+    sheet[HOLD_MINUTES + lane] = exits.hold_bars * terms.bar_minutes
+    sheet[FLAT_MINUTES + lane] = exits.flat_minutes
 
 
 @kernel
-def _read(placed: Placed, i: int, exits: Exits, terms: Terms, lane: int, sheet: Float) -> None:
+def _read(placed: Placed, i: int, lane: int, sheet: Float) -> None:
     """Put what is known of candidate i into a lane."""
     prices, places = placed.prices[i], placed.places[i]
-    order = order_of(prices, places, placed.first_at, exits, terms.bar_minutes)
-    sheet[SIDE + lane], sheet[SIGNAL_CLOSE + lane] = order.side, order.close
-    sheet[ATR + lane], sheet[TICKS + lane] = order.atr, order.ticks
-    sheet[OPENING + lane], sheet[ENTRY_PRICE + lane] = order.opening, order.entry_price
-    sheet[ENTRY_FEE + lane], sheet[QUANTITY + lane] = order.entry_fee, order.quantity
-    sheet[ENTRY + lane], sheet[ENTERED_MINUTE + lane] = order.entry, order.entry_minute
-    sheet[ENTERED_BUCKET + lane] = places[ENTRY_BUCKET]
-    sheet[SESSION_MINUTES + lane] = places[LENGTH]
-    sheet[FORCED + lane], sheet[LAST_BAR + lane] = order.forced, order.last
+    sheet[SIDE + lane], sheet[SIGNAL_CLOSE + lane] = prices[p.SIDE], prices[p.CLOSE]
+    sheet[ATR + lane], sheet[TICKS + lane] = prices[p.ATR], prices[p.TICKS]
+    sheet[OPENING + lane], sheet[ENTRY_PRICE + lane] = prices[p.OPENING], prices[p.ENTRY_PRICE]
+    sheet[ENTRY_FEE + lane], sheet[QUANTITY + lane] = prices[p.ENTRY_FEE], prices[p.QUANTITY]
+    sheet[ENTRY + lane], sheet[ENTERED_MINUTE + lane] = places[p.ENTRY], places[p.ENTRY_MINUTE]
+    sheet[ENTERED_BUCKET + lane] = places[p.ENTRY_BUCKET]
+    sheet[SESSION_MINUTES + lane], sheet[LAST_BAR + lane] = places[p.LENGTH], places[p.LAST]
+    flat = places[p.LENGTH] - int(sheet[at(FLAT_MINUTES + lane)])
+    timed = places[p.DECISION] + int(sheet[at(HOLD_MINUTES + lane)])
+    sheet[FORCED + lane] = p.forced_bar(places, placed.first_at, min(flat, timed))
 
 
 @kernel
-def _level_lanes(sheet: Float, group: int, exits: Exits, terms: Terms) -> None:
+def _level_lanes(sheet: Float, group: int, terms: Terms) -> None:
     """Place levels, and say which orders become trades."""
     for lane in range(group, group + LANES):
         side, price = sheet[SIDE + lane], sheet[ENTRY_PRICE + lane]
         base = side * price if terms.from_entry else sheet[SIGNAL_CLOSE + lane]
+        exits = Exits(sheet[STOP_ATR + lane], sheet[TARGET_ATR + lane], 0.0, 0.0, 0, 0, 0)
         levels = place_levels(base, sheet[ATR + lane], sheet[TICKS + lane], exits, terms)
         fault = entry_fault(side * sheet[OPENING + lane], side * price, base, levels, terms)
-        flat = sheet[SESSION_MINUTES + lane] - exits.flat_minutes
+        flat = sheet[SESSION_MINUTES + lane] - sheet[FLAT_MINUTES + lane]
         in_time = (sheet[ENTRY + lane] >= 0.0) & (sheet[ENTERED_MINUTE + lane] < flat)
         sheet[STOP_LEVEL + lane], sheet[TARGET_LEVEL + lane] = levels.stop, levels.target
         sheet[TRIGGER + lane] = levels.trigger
@@ -118,8 +121,8 @@ def _level_lanes(sheet: Float, group: int, exits: Exits, terms: Terms) -> None:
 def _find_exit(placed: Placed, i: int, lane: int, sheet: Float) -> None:
     """Find the bar of a lane's exit, and read it."""
     places = placed.places[i]
-    at_stop = first_reaching(placed.adverse, places[ADVERSE], -sheet[STOP_LEVEL + lane])
-    at_target = first_reaching(placed.favourable, places[FAVOURABLE], sheet[TRIGGER + lane])
+    at_stop = first_reaching(placed.adverse, places[p.ADVERSE], -sheet[STOP_LEVEL + lane])
+    at_target = first_reaching(placed.favourable, places[p.FAVOURABLE], sheet[TRIGGER + lane])
     sheet[AT_STOP + lane], sheet[AT_TARGET + lane] = at_stop, at_target
     latest = int(min(sheet[FORCED + lane], sheet[LAST_BAR + lane]))
     left = placed.fills[at(min(at_stop, at_target, latest))]
@@ -129,7 +132,7 @@ def _find_exit(placed: Placed, i: int, lane: int, sheet: Float) -> None:
 
 
 @kernel
-def _result_lanes(sheet: Float, group: int, exits: Exits, terms: Terms) -> None:
+def _result_lanes(sheet: Float, group: int, terms: Terms) -> None:
     """Work out results from the exit bar, and write what they add to sums."""
     for lane in range(group, group + LANES):
         side, opening = sheet[SIDE + lane], sheet[OPENING + lane]
@@ -143,7 +146,7 @@ def _result_lanes(sheet: Float, group: int, exits: Exits, terms: Terms) -> None:
         reason = STOP if at_stop <= at_target else TARGET
         reason = TARGET if gap_target else reason
         reason = STOP_GAP if gap_stop else reason
-        forced = FLAT if minute >= length - exits.flat_minutes else TIME
+        forced = FLAT if minute >= length - sheet[FLAT_MINUTES + lane] else TIME
         forced = forced if sheet[FORCED + lane] <= sheet[LAST_BAR + lane] else SESSION_END
         reason = forced if held else reason
         at_open = gap_stop | gap_target
@@ -161,41 +164,40 @@ def _result_lanes(sheet: Float, group: int, exits: Exits, terms: Terms) -> None:
         net = (side * (exit_price - price) - fees) / risk
         at_limit = (side * (limit - price) - fees_at_limit) / risk
         sheet[NET + lane] = net
-        sheet[GROSS_R + lane] = side * (reference - opening) / risk
-        sheet[FIRST_R + lane] = at_limit if both else net
-        sheet[NOTIONAL_R + lane] = (abs(opening) + abs(reference)) / risk
+        sheet[WON_R * BATCH + lane], sheet[LOST_R * BATCH + lane] = max(net, 0.0), max(-net, 0.0)
+        sheet[GROSS_R * BATCH + lane] = side * (reference - opening) / risk
+        sheet[FIRST_R * BATCH + lane] = at_limit if both else net
+        sheet[NOTIONAL_R * BATCH + lane] = (abs(opening) + abs(reference)) / risk
         bars = sheet[EXIT_BUCKET + lane] - sheet[ENTERED_BUCKET + lane] + 1.0
         minutes = min(minute + terms.fill_minutes, length) - sheet[ENTERED_MINUTE + lane]
-        sheet[LASTED + lane] = lasted(bars, minutes)
-        sheet[EARLY_ENDS + lane] = early_ends(reason)
-        sheet[LATE_ENDS + lane] = late_ends(reason, both, net)
+        sheet[LASTED * BATCH + lane] = lasted(bars, minutes)
+        sheet[EARLY_ENDS * BATCH + lane] = early_ends(reason)
+        sheet[LATE_ENDS * BATCH + lane] = late_ends(reason, both, net)
 
 
 @kernel
-def trade_batch(
-    placed: Placed, exits: Exits, terms: Terms, candidates: Places, sheet: Float
-) -> None:
+def trade_batch(placed: Placed, terms: Terms, candidates: Places, sheet: Float) -> None:
     """Follow the orders of up to BATCH candidates to their exits.
 
     Parameters
     ----------
-    placed, exits, terms
-        As in `set_by_set.follow`; no stop moves and orders fill whole.
+    placed, terms
+        As in `set_by_set.follow`; orders fill whole.
     candidates
         int32 [n], at most BATCH of them.
     sheet
-        float64 [SHEET], out: begins with what the trades add to sums, laid out as in
-        `sweep.engine.tally`; ENTERS and EXIT_BAR say which they are and when they end.
+        float64 [ORDERS or more], in: exits (`seat_exits`) that move no stop; out: begins with the
+        contributions of the trades; ENTERS and EXIT_BAR say which they are and when they end.
     """
     n = len(candidates)
     for lane in range(n):
-        _read(placed, at(candidates[at(lane)]), exits, terms, lane, sheet)
+        _read(placed, at(candidates[at(lane)]), lane, sheet)
     for group in range(0, n, LANES):
-        _level_lanes(sheet, group, exits, terms)
+        _level_lanes(sheet, group, terms)
     for lane in range(n):
         _find_exit(placed, at(candidates[at(lane)]), lane, sheet)
     for group in range(0, n, LANES):
-        _result_lanes(sheet, group, exits, terms)
+        _result_lanes(sheet, group, terms)
 
 
 @kernel

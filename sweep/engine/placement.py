@@ -57,6 +57,16 @@ def widened(place: np.int32) -> int:
 
 
 @kernel
+def forced_bar(places: Places, first_at: Places, minute: int) -> int:
+    """Return the first fill bar of the session at or after a minute, past the last if none."""
+    if minute < first_at.shape[1]:
+        bar = widened(first_at[at(places[PLACE]), at(minute)])
+        if bar >= 0:
+            return bar
+    return widened(places[LAST]) + 1
+
+
+@kernel
 def order_of(
     prices: Float, places: Places, first_at: Places, exits: Exits, bar_minutes: int
 ) -> Order:
@@ -64,11 +74,6 @@ def order_of(
     decision, last = widened(places[DECISION]), widened(places[LAST])
     flat = widened(places[LENGTH]) - exits.flat_minutes
     timed = decision + exits.hold_bars * bar_minutes
-    forced, minute = last + 1, min(flat, timed)
-    if minute < first_at.shape[1]:
-        bar = widened(first_at[at(places[PLACE]), at(minute)])
-        if bar >= 0:
-            forced = bar
     return Order(
         prices[SIDE],
         prices[CLOSE],
@@ -85,7 +90,7 @@ def order_of(
         decision,
         flat,
         timed,
-        forced,
+        forced_bar(places, first_at, min(flat, timed)),
         widened(places[ADVERSE]),
         widened(places[FAVOURABLE]),
     )

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import Float, Int
-from sweep.engine.orders import SHEET
-from sweep.engine.tally import BATCH, ROWS
+from sweep.engine.eights import LANES
+from sweep.engine.sheet import BATCH, SHEET
+from sweep.engine.signals import WORD
 
 Places32 = NDArray[np.int32]
 
@@ -17,29 +18,39 @@ class Scratch(NamedTuple):
 
     Attributes
     ----------
-    passes
-        bool [n], which candidates are signals of a set.
+    words
+        int64 [BATCH, n // WORD + 1], bits of a set's signals (`signals.mark_signals`).
+    sheet
+        float64 [SHEET], see `sweep.engine.sheet`.
+    members, here
+        int32 [BATCH], the set of each lane and its candidate.
     following
         int32 [entry rules, n + 1], next signal at or after each place.
-    signals, before
-        int32 [n + 1], places of the signals, and how many lie before each place.
     rows
-        float64, what trades add to sums, in batches (`sweep.engine.tally`).
-    sheet
-        float64 [SHEET], see `sweep.engine.orders`.
-    busy, upcoming, columns
-        int32 [n], signal bar of an exit, place where a set can signal again, session column.
+        float64 [(n + 1) * LANES], contributions of the candidates, a cache line each.
+    busy
+        int32 [n], signal bar of an exit.
+    links
+        int64 [n + 1], where a set can signal again, and more (`shared_exits`).
+    nets
+        float64 [(n + 1) * LANES], results of the trades of eight sets side by side.
+    sums
+        float64 [LANES], running sums of a set.
+    moments
+        float64 [5 * LANES], trades before, trades of the block, mean, squares, fifth best trade.
     """
 
-    passes: NDArray[np.bool_]
-    following: Places32
-    signals: Places32
-    before: Places32
-    rows: Float
+    words: Int
     sheet: Float
+    members: Places32
+    here: Places32
+    following: Places32
+    rows: Float
     busy: Places32
-    upcoming: Places32
-    columns: Places32
+    links: Int
+    nets: Float
+    sums: Float
+    moments: Float
 
 
 def scratch_for(blocks: Int, entries: int = 1) -> Scratch:
@@ -50,13 +61,22 @@ def scratch_for(blocks: Int, entries: int = 1) -> Scratch:
         return np.empty(shape, np.int32)
 
     return Scratch(
-        passes=np.empty(n, np.bool_),
-        following=places(entries, n + 1),
-        signals=places(n + 1),
-        before=places(n + 1),
-        rows=np.empty((n // BATCH + 1) * ROWS),
+        words=np.empty((BATCH, n // WORD + 1), np.int64),
         sheet=np.ones(SHEET),  # lanes without an order: numbers that divide
+        members=places(BATCH),
+        here=places(BATCH),
+        following=places(max(entries, LANES), n + 1),
+        rows=_aligned((n + 1) * LANES),
         busy=places(n),
-        upcoming=places(n),
-        columns=places(n),
+        links=np.empty(n + 1, np.int64),
+        nets=_aligned((n + 1) * LANES),
+        sums=_aligned(LANES),
+        moments=_aligned(5 * LANES),
     )
+
+
+def _aligned(count: int) -> Float:
+    """Return room that begins with a cache line, so that eight values are one."""
+    room = np.empty(count + LANES)
+    ahead = -(room.ctypes.data // room.itemsize) % LANES
+    return room[ahead : ahead + count]

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import Float, Int
+from sweep.engine.eights import fetch
 from sweep.engine.jit import at, kernel
 from sweep.engine.partial_fills import trade_in_parts
 from sweep.engine.placement import AFTER, AXIS, LENGTH, ROW, Placed, order_of, widened
 from sweep.engine.scores import Scoring
 from sweep.engine.scratch import Scratch
 from sweep.engine.settings import Terms
-from sweep.engine.signals import Tests, link_signals, mark_signals, score_at
-from sweep.engine.sums import account
+from sweep.engine.signals import Tests, mark_signals, next_signal, score_at
+from sweep.engine.sums import SUMS, account
 from sweep.engine.symbol_data import BAR, BUCKET, MINUTE
 from sweep.engine.trade import COOLDOWN, IN_TRADE, TAKEN, Exits, Outcome
 from sweep.engine.whole_fills import trade_whole
@@ -39,6 +40,9 @@ TRADE_COLUMNS = (
     "r_target_first",
     "score",
 )
+
+LINE = 8
+"""Numbers of float64 in a cache line."""
 
 
 class Output(NamedTuple):
@@ -80,6 +84,21 @@ def candidate_after(placed: Placed, i: int, free: int) -> int:
     """Return the first candidate at or after bar `free`, at most the next session's first."""
     bar = min(free, len(placed.at_row) - 1)
     return min(widened(placed.at_row[at(bar)]), widened(placed.places[at(i), AFTER]))
+
+
+@kernel
+def fetch_rows(out: Output, s: int, columns: tuple[int, int]) -> None:
+    """Have the rows of a set brought, which have left the cache since the block before.
+
+    `columns` are the first and the last one of the session axis that its trades go to.
+    """
+    sums, daily, daily_trades = out.sums[s], out.daily[s], out.daily_trades[s]
+    for k in range(0, SUMS, LINE):
+        fetch(sums, k)
+    for k in range(columns[0], columns[1] + LINE, LINE):
+        fetch(daily, min(k, columns[1]))
+    for k in range(columns[0], columns[1] + 2 * LINE, 2 * LINE):
+        fetch(daily_trades, min(k, columns[1]))
 
 
 @kernel
@@ -132,17 +151,16 @@ def run_set_by_set(
         Number of trades recorded.
     """
     thresholds, variant, exits = sets
-    passes, following = scratch.passes, scratch.following[0]
+    words = scratch.words[0]
     recording = len(out.fate) > 0
     count = 0
     for b in range(len(blocks) - 1):
         first, after = blocks[b], blocks[b + 1]
         for s in members:
             which = (s, variant[s])
-            mark_signals(tests, scoring, which, thresholds[s], (first, after), passes)
-            link_signals(passes, after - first, following)
+            mark_signals(tests, scoring, which, thresholds[s], (first, after), words)
             mine = exits_of(exits[s])
-            i = first + following[0]
+            i = first + next_signal(words, 0)
             while i < after:
                 trade = follow(placed, i, mine, terms, in_parts)
                 upcoming, busy = i + 1, 0
@@ -156,13 +174,14 @@ def run_set_by_set(
                     upcoming = candidate_after(placed, i, busy + mine.cooldown_bars)
                 if recording:
                     out.fate[s, i] = trade.drop
-                    for k in range(i + 1, upcoming):
-                        if passes[k - first]:
-                            waits = placed.places[k, ROW] < busy
-                            out.fate[s, k] = IN_TRADE if waits else COOLDOWN
+                    k = first + next_signal(words, i + 1 - first)
+                    while k < upcoming:
+                        waits = placed.places[k, ROW] < busy
+                        out.fate[s, k] = IN_TRADE if waits else COOLDOWN
+                        k = first + next_signal(words, k + 1 - first)
                     if trade.drop == TAKEN:
                         score = score_at(tests[1], scoring, s, variant[s], i)
                         _record(trade, s, i, score, out.trades[count])
                         count += 1
-                i = first + following[upcoming - first]
+                i = first + next_signal(words, upcoming - first)
     return count

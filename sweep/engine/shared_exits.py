@@ -6,23 +6,50 @@ signal: the sums get the same numbers in the same order as on the plain route, b
 """
 
 from detectors.bars import Float, Int
+from sweep.engine.eights import (
+    LANES,
+    Eight,
+    below,
+    eight,
+    put,
+    spread,
+    trailing_zeros,
+    where_below,
+)
 from sweep.engine.jit import at, kernel
-from sweep.engine.orders import DROPPED, exit_bar, trade_batch
+from sweep.engine.orders import DROPPED, exit_bar, seat_exits, trade_batch
 from sweep.engine.placement import AXIS, Placed, Places, widened
 from sweep.engine.scores import Scoring
 from sweep.engine.scratch import Scratch
-from sweep.engine.set_by_set import Output, candidate_after, exits_of, follow, time_in_trade
+from sweep.engine.set_by_set import (
+    Output,
+    candidate_after,
+    exits_of,
+    fetch_rows,
+    follow,
+    time_in_trade,
+)
 from sweep.engine.settings import Terms
 from sweep.engine.sharing import Shared
-from sweep.engine.signals import Next, Tests, link_signals, mark_signals
-from sweep.engine.sums import SUMS, place_among_best
+from sweep.engine.sheet import BATCH
+from sweep.engine.signals import Tests, link_signals, mark_signals
+from sweep.engine.sums import MEAN, SQUARES, SUMS, TRADES, place_among_best
 from sweep.engine.symbol_data import BAR
-from sweep.engine.tally import BATCH, ROWS, added, close, contribute, opened, row_of
+from sweep.engine.tally import LOST_R, WON_R, add_to_mean, close_sums, contribute, open_sums
 from sweep.engine.trade import TAKEN, Exits
+
+COOLDOWN = 6
+"""Column of exits that sets of a group may differ in."""
+
+_BEFORE, _NEW, _MEAN, _SQUARES, _LEAST = range(0, 5 * LANES, LANES)
+"""Where the lanes of each moment begin in `Scratch.moments`."""
+
+_PLACE = 2**32 - 1
+"""Bits of a link that say where a set can signal again."""
 
 
 @kernel
-def work_out(
+def _work_out(
     placed: Placed,
     terms: Terms,
     in_parts: bool | None,
@@ -39,84 +66,170 @@ def work_out(
     span
         First candidate and the one after the last.
     scratch
-        `signals` holds the candidates; `rows` and `busy` are filled.
+        `rows` and `busy` are filled.
     """
     first, after = span
     rows, busy, n = scratch.rows, scratch.busy, after - first
+    sheet, here = scratch.sheet, scratch.here
     if in_parts is None and exits.breakeven == 0.0 and exits.trail == 0.0:
+        for lane in range(BATCH):
+            seat_exits(exits, terms, lane, sheet)
         for begin in range(0, n, BATCH):
-            end = min(begin + BATCH, n)
-            trade_batch(placed, exits, terms, scratch.signals[begin:end], scratch.sheet)
-            row = row_of(begin)
-            for c in range(ROWS):
-                rows[row + c] = scratch.sheet[c]
-            for k in range(begin, end):
-                busy[k] = exit_bar(scratch.sheet, k - begin)
+            lanes = min(BATCH, n - begin)
+            for lane in range(lanes):
+                here[lane] = first + begin + lane
+            trade_batch(placed, terms, here[:lanes], sheet)
+            for lane in range(lanes):
+                busy[begin + lane], row = exit_bar(sheet, lane), (begin + lane) * LANES
+                for column in range(LANES):
+                    rows[at(row + column)] = sheet[at(column * BATCH + lane)]
         return
     for k in range(n):
         trade = follow(placed, first + k, exits, terms, in_parts)
         busy[k] = DROPPED
         if trade.drop == TAKEN:
             bars, minutes = time_in_trade(placed, first + k, trade, terms)
-            contribute(rows, row_of(k), trade, bars, minutes)
+            contribute(rows, k * LANES, trade, bars, minutes)
             busy[k] = int(placed.fills[trade.exit, BAR])
 
 
 @kernel
-def link_trades(
-    placed: Placed, busy: Places, cooldown: int, span: tuple[int, int], upcoming: Places
-) -> None:
-    """Write the first place at which a set can signal again after each candidate's trade.
+def _link_trades(placed: Placed, cooldown: int, span: tuple[int, int], scratch: Scratch) -> None:
+    """Write the link of each candidate: what a set that takes its order goes on with.
 
-    A dropped order blocks nothing; its entry is the complement of the place, so below 0.
+    A dropped order blocks nothing and adds nothing; the place behind the last leads to itself.
     """
     first, after = span
-    for k in range(after - first):
+    busy, links, end = scratch.busy, scratch.links, after - first
+    for k in range(end):
+        column = widened(placed.places[first + k, AXIS])
         if busy[k] == DROPPED:
-            upcoming[k] = ~(k + 1)
+            put(scratch.rows, k * LANES, spread(0.0))
+            links[k] = _link(k + 1, 0, column)
         else:
-            upcoming[k] = candidate_after(placed, first + k, busy[k] + cooldown) - first
+            upcoming = candidate_after(placed, first + k, busy[k] + cooldown) - first
+            links[k] = _link(upcoming, 1, column)
+    put(scratch.rows, end * LANES, spread(0.0))
+    links[end] = _link(end, 0, widened(placed.places[after - 1, AXIS]))
 
 
 @kernel
-def step_through(
-    following: Next,
-    upcoming: Places,
-    rows: Float,
-    columns: Places,
-    sums: Float,
-    daily: Float,
-    daily_trades: Places,
+def _link(upcoming: int, trades: int, column: int) -> int:
+    """Pack the place where a set can signal again, 1 for a trade, and the column it counts in."""
+    return (column << 33) | (trades << 32) | upcoming
+
+
+@kernel
+def _opened(sums: Float, room: Float) -> Eight:
+    """Return the eight sums of a set that trades add to."""
+    open_sums(sums, room, 0, 1)
+    return eight(room, 0)
+
+
+@kernel
+def _take(scratch: Scratch, place: int, slot: int, daily: Float, daily_trades: Places) -> int:
+    """Add the trade of a place to the days of a set, and put its result into a slot."""
+    link, row = int(scratch.links[at(place)]), place * LANES
+    net = scratch.rows[at(row + WON_R)] - scratch.rows[at(row + LOST_R)]
+    scratch.nets[at(slot)] = net
+    column = at(link >> 33)
+    daily[column] += net
+    daily_trades[column] += (link >> 32) & 1
+    return link
+
+
+@kernel
+def _step_two(
+    some: Int, rules: Places, first: int, end: int, scratch: Scratch, out: Output
 ) -> None:
-    """Add the trades of one set in one block of sessions to its sums.
+    """Step two sets from trade to trade; add all but mean, squares and best trades.
+
+    A step waits for two look-ups, and a sum for the one before; two sets wait together. A set that
+    is through stays at the place behind the last, which adds nothing.
 
     Parameters
     ----------
-    following
-        int32 [n + 1], next signal at or after each place.
-    upcoming, rows
-        int32 [n], float64 in batches, from `link_trades` and `work_out`.
-    columns
-        int32 [n], column of the session axis.
-    sums, daily, daily_trades
-        Rows of the set.
+    some, rules, first
+        int64, sets, and int32, the row of `following` of each; the two are those from `first` on,
+        one at the end.
+    end
+        Number of candidates of the block.
+    scratch
+        As `_work_out` and `_link_trades` leave it.
+    out
+        What is added to.
     """
-    tally, end = opened(sums), len(columns)
-    place = widened(following[0])
-    while place < end:
-        free = widened(upcoming[at(place)])
-        if free < 0:
-            place = widened(following[at(~free)])
-            continue
-        row, column = row_of(place), at(columns[at(place)])
-        tally = added(tally, rows, row)
-        net = rows[at(row)]
-        daily[column] += net
-        daily_trades[column] += 1
-        if net > sums[SUMS - 1]:
-            place_among_best(sums, net)
-        place = widened(following[at(free)])
-    close(tally, sums)
+    second = min(first + 1, len(some) - 1)
+    s0, s1 = at(some[first]), at(some[second])
+    next0, next1 = scratch.following[at(rules[first])], scratch.following[at(rules[second])]
+    daily0, daily1 = out.daily[s0], out.daily[s1]
+    days0, days1 = out.daily_trades[s0], out.daily_trades[s1]
+    sums0, sums1 = _opened(out.sums[s0], scratch.sums), _opened(out.sums[s1], scratch.sums)
+    p0, p1 = widened(next0[0]), widened(next1[0]) if second > first else end
+    slot0, slot1 = first, first + 1
+    while p0 + p1 < 2 * end:
+        link0 = _take(scratch, p0, slot0, daily0, days0)
+        link1 = _take(scratch, p1, slot1, daily1, days1)
+        sums0 = sums0 + eight(scratch.rows, p0 * LANES)
+        sums1 = sums1 + eight(scratch.rows, p1 * LANES)
+        slot0 += LANES * ((link0 >> 32) & 1)
+        slot1 += LANES * ((link1 >> 32) & 1)
+        p0, p1 = widened(next0[at(link0 & _PLACE)]), widened(next1[at(link1 & _PLACE)])
+    _closed(scratch, first, slot0, sums0, out.sums[s0])
+    if second > first:
+        _closed(scratch, second, slot1, sums1, out.sums[s1])
+
+
+@kernel
+def _closed(scratch: Scratch, lane: int, slot: int, running: Eight, sums: Float) -> None:
+    """Put the sums of a set back, and what its mean goes on from into its lane."""
+    moments, new = scratch.moments, (slot - lane) / LANES
+    moments[_BEFORE + lane], moments[_NEW + lane] = sums[TRADES], new
+    moments[_MEAN + lane], moments[_SQUARES + lane] = sums[MEAN], sums[SQUARES]
+    moments[_LEAST + lane] = sums[SUMS - 1]
+    put(scratch.sums, 0, running)
+    close_sums(new, scratch.sums, sums)
+
+
+@kernel
+def _add_moments(some: Int, scratch: Scratch, out: Output) -> None:
+    """Add the results of up to eight sets to means, squares and best trades, side by side."""
+    nets, moments = scratch.nets, scratch.moments
+    most = 0.0
+    for lane in range(LANES):
+        if lane >= len(some):
+            moments[_NEW + lane] = 0.0
+        most = max(most, moments[_NEW + lane])
+    before, new = eight(moments, _BEFORE), eight(moments, _NEW)
+    mean, squares = eight(moments, _MEAN), eight(moments, _SQUARES)
+    for k in range(int(most)):
+        nth, net = spread(float(k)), eight(nets, k * LANES)
+        more = add_to_mean(net, before + (nth + spread(1.0)), mean, squares)
+        mean = where_below(nth, new, more[0], mean)
+        squares = where_below(nth, new, more[1], squares)
+        better = below(eight(moments, _LEAST), net) & below(nth, new)
+        while better != 0:
+            lane = trailing_zeros(better)
+            better &= better - 1
+            sums = out.sums[some[lane]]
+            place_among_best(sums, nets[k * LANES + lane])
+            moments[_LEAST + lane] = sums[SUMS - 1]
+    put(moments, _MEAN, mean)
+    put(moments, _SQUARES, squares)
+    for lane in range(len(some)):
+        sums = out.sums[some[lane]]
+        sums[MEAN], sums[SQUARES] = moments[_MEAN + lane], moments[_SQUARES + lane]
+
+
+@kernel
+def _step_through(some: Int, rules: Places, end: int, scratch: Scratch, out: Output) -> None:
+    """Add the trades of up to eight sets in one block of sessions to their sums."""
+    columns = (scratch.links[0] >> 33, scratch.links[end] >> 33)
+    for s in some:
+        fetch_rows(out, s, columns)
+    for first in range(0, len(some), 2):
+        _step_two(some, rules, first, end, scratch, out)
+    _add_moments(some, scratch, out)
 
 
 @kernel
@@ -143,38 +256,30 @@ def run_shared(
     """
     members, bounds, entry, example = groups.members, groups.bounds, groups.entry, groups.example
     thresholds, variant, exits = sets
-    passes, linked, every = scratch.passes, scratch.following, scratch.signals
-    rows, busy, upcoming, columns = scratch.rows, scratch.busy, scratch.upcoming, scratch.columns
+    words, linked, rules = scratch.words[0], scratch.following, scratch.members
     for b in range(len(blocks) - 1):
         span = (blocks[b], blocks[b + 1])
         n = span[1] - span[0]
-        for k in range(n):
-            every[k] = span[0] + k
-            columns[k] = placed.places[span[0] + k, AXIS]
         for e in range(len(example)):
             s = example[e]
-            mark_signals(tests, scoring, (s, variant[s]), thresholds[s], span, passes)
-            link_signals(passes, n, linked[e])
+            mark_signals(tests, scoring, (s, variant[s]), thresholds[s], span, words)
+            link_signals(words, n, linked[e])
         for g in range(len(bounds) - 1):
-            mine = exits_of(exits[members[bounds[g]]])
-            work_out(placed, terms, in_parts, mine, span, scratch)
-            cooldown = -1
-            for k in range(bounds[g], bounds[g + 1]):
-                s = members[k]
-                if int(exits[s, 6]) != cooldown:
-                    cooldown = int(exits[s, 6])
-                    link_trades(placed, busy, cooldown, span, upcoming)
-                row = entry[s]
-                if len(example) == 0:
-                    row = 0
-                    mark_signals(tests, scoring, (s, variant[s]), thresholds[s], span, passes)
-                    link_signals(passes, n, linked[0])
-                step_through(
-                    linked[row],
-                    upcoming,
-                    rows,
-                    columns[:n],
-                    out.sums[s],
-                    out.daily[s],
-                    out.daily_trades[s],
-                )
+            _work_out(placed, terms, in_parts, exits_of(exits[members[bounds[g]]]), span, scratch)
+            cooldown, k = -1.0, bounds[g]
+            while k < bounds[g + 1]:
+                if exits[members[k], COOLDOWN] != cooldown:
+                    cooldown = exits[members[k], COOLDOWN]
+                    _link_trades(placed, int(cooldown), span, scratch)
+                begin, lane = k, 0
+                while (
+                    lane < LANES and k < bounds[g + 1] and exits[members[k], COOLDOWN] == cooldown
+                ):
+                    s = members[k]
+                    rules[lane] = entry[s]
+                    if len(example) == 0:
+                        rules[lane] = lane
+                        mark_signals(tests, scoring, (s, variant[s]), thresholds[s], span, words)
+                        link_signals(words, n, linked[lane])
+                    lane, k = lane + 1, k + 1
+                _step_through(members[begin:k], rules, n, scratch, out)

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from detectors.bars import Float, Int
 from detectors.contract import Detector
 from detectors.evaluate import threshold
-from sweep.engine.jit import kernel
+from sweep.engine.eights import LANES, eight, reaching, spread, trailing_zeros
+from sweep.engine.jit import at, kernel
 from sweep.engine.scores import Scoring, score_of
 from sweep.engine.sets import Bounds, ParameterSets
 
@@ -14,6 +15,10 @@ Tests = tuple[Float, Float, Int]
 """`shared`, `varied` and `order` of a candidate table."""
 
 Next = NDArray[np.int32]
+Words = NDArray[np.int64]
+
+WORD = 64
+"""Candidates that one word of bits tells of; columns have as many more values behind the last."""
 
 
 def tests_of(detector: Detector) -> tuple[tuple[str, str, str | float], ...]:
@@ -46,13 +51,28 @@ def loosest_thresholds(detector: Detector, bounds: Bounds) -> Float:
 
 
 @kernel
+def bit(place: int) -> int:
+    """Return the bit of a place in its word of signals."""
+    return int(np.int64(np.uint64(1) << np.uint64(place % WORD)))
+
+
+@kernel
+def _reaching_word(column: Float, place: int, limit: float) -> int:
+    """Return a bit for each of WORD values from a place on, set where it is >= a limit."""
+    bits, limits = 0, spread(limit)
+    for first in range(0, WORD, LANES):
+        bits |= reaching(eight(column, place + first), limits) << first
+    return bits
+
+
+@kernel
 def mark_signals(
     tests: Tests,
     scoring: Scoring | None,
     which: tuple[int, int],
     thresholds: Float,
     span: tuple[int, int],
-    passes: NDArray[np.bool_],
+    words: Words,
 ) -> None:
     """Mark the candidates of a span that are signals of a set.
 
@@ -66,66 +86,55 @@ def mark_signals(
         float64 [tests + 1], of the set.
     span
         First candidate and the one after the last.
-    passes
-        bool, out, at least as long as the span.
+    words
+        int64 [length of the span // WORD + 1], out: a bit a candidate; the one behind the last is
+        set, so that a search ends there.
     """
     shared, varied, order = tests
     (s, variant), (first, after) = which, span
     length = after - first
-    for i in range(length):
-        passes[i] = True
+    last = length // WORD
+    for w in range(last + 1):
+        words[at(w)] = -1
     for k in range(len(shared) + varied.shape[1]):
-        limit = thresholds[order[k]]
-        # A slice of its own: the compiler then sees one plain run and tests eight at a time.
-        if k < len(shared):
-            column = shared[k, first:after]
-        else:
-            column = varied[variant, k - len(shared), first:after]
-        for i in range(length):
-            passes[i] = passes[i] & (column[i] >= limit)
+        limit = thresholds[at(order[at(k)])]
+        # A slice of its own: the compiler then sees one plain run.
+        column = shared[k] if k < len(shared) else varied[variant, k - len(shared)]
+        for w in range(last + 1):
+            words[at(w)] &= _reaching_word(column, first + w * WORD, limit)
+    words[last] |= -1 << (length % WORD)
     if scoring is not None:
-        for i in range(length):
-            if passes[i]:
-                passes[i] = score_of(scoring, variant, s, first + i) >= thresholds[-1]
+        place = next_signal(words, 0)
+        while place < length:
+            reached = score_of(scoring, variant, s, first + place) >= thresholds[-1]
+            if not reached:
+                words[place // WORD] ^= bit(place)
+            place = next_signal(words, place + 1)
 
 
 @kernel
-def link_signals(passes: NDArray[np.bool_], length: int, following: Next) -> None:
-    """Write the next marked place at or after each place, `length` where there is none."""
-    following[length] = found = length
-    for i in range(length - 1, -1, -1):
-        if passes[i]:
-            found = i
-        following[i] = found
+def next_signal(words: Words, place: int) -> int:
+    """Return the first signal at or after a place of a span, its length where there is none."""
+    word = place // WORD
+    bits = words[at(word)] >> (place % WORD)  # copies of the sign come in above: no harm
+    if bits != 0:
+        return place + trailing_zeros(bits)
+    word += 1
+    while words[at(word)] == 0:
+        word += 1
+    return word * WORD + trailing_zeros(words[at(word)])
 
 
 @kernel
-def list_signals(
-    passes: NDArray[np.bool_], span: tuple[int, int], signals: Next, before: Next
-) -> int:
-    """List the marked places.
-
-    Parameters
-    ----------
-    passes, span
-        As in `mark_signals`.
-    signals, before
-        int32 [n + 1], out: the marked candidates in order, and the number of those before each
-        place of the span.
-
-    Returns
-    -------
-    int
-        Number of marked places.
-    """
-    first, after = span
-    length, count = after - first, 0
-    for i in range(length):
-        signals[count] = first + i  # overwritten unless marked: there is no branch to guess
-        before[i] = count
-        count += passes[i]
-    before[length] = count
-    return count
+def link_signals(words: Words, length: int, following: Next) -> None:
+    """Write the next signal at or after each place, `length` where there is none."""
+    place = 0
+    while place < length:
+        found = next_signal(words, place)
+        for k in range(place, found + 1):
+            following[at(k)] = found
+        place = found + 1
+    following[length] = length
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""What trades add to the sums of a set, as rows that any set can take.
+"""What trades add to the sums of a set: eight numbers a trade, and a mean.
 
 Sums that are whole numbers do not depend on their order, so several share a float64: three or four
 counts of 13 bits, exact as long as a block of sessions has fewer than 8,192 trades a set (its
@@ -6,62 +6,29 @@ signal bars are fewer). The others are added trade by trade as in `sweep.engine.
 that a set has the same bits by whatever route it is evaluated.
 """
 
-from typing import NamedTuple
-
 from detectors.bars import Float
-from sweep.engine.jit import at, kernel
+from sweep.engine.eights import LANES, Eight
+from sweep.engine.jit import kernel
 from sweep.engine.sums import (
     AMBIGUOUS,
     BARS,
-    GROSS,
     LOSSES,
-    LOST,
-    MEAN,
     MINUTES,
-    NOTIONAL,
     REASONS,
-    SQUARES,
-    TARGET_FIRST,
     TRADES,
     WINS,
-    WON,
 )
 from sweep.engine.trade import FLAT, SESSION_END, STOP, STOP_GAP, TARGET, TIME, Outcome
 
-BATCH = 32
-"""Trades whose rows lie side by side."""
+WON_R, LOST_R, GROSS_R, FIRST_R, NOTIONAL_R, LASTED, EARLY_ENDS, LATE_ENDS = range(LANES)
+"""Columns of a contribution: won, lost, gross and target-first result, notional over risk, packed
+counts. The first five are the first five sums of a set."""
 
-NET, GROSS_R, FIRST_R, NOTIONAL_R, LASTED, EARLY_ENDS, LATE_ENDS = range(0, 7 * BATCH, BATCH)
-"""Net, gross and target-first result, notional over risk, packed counts: where the lanes of each
-begin among the rows of a batch of trades."""
-
-ROWS = LATE_ENDS + BATCH
-"""Numbers of a batch."""
+PLAIN_SUMS = LASTED
+"""So many of them are sums as they are."""
 
 _COUNT = 8192.0  # base of packed counts
 _TIMES = 67108864.0  # base of packed minutes and bars, 2**26
-
-
-class Tally(NamedTuple):
-    """Running sums of one set over a block of sessions; the last three are packed counts."""
-
-    trades: float
-    mean: float
-    squares: float
-    won: float
-    lost: float
-    gross: float
-    target_first: float
-    notional: float
-    lasted: float
-    early_ends: float
-    late_ends: float
-
-
-@kernel
-def row_of(place: int) -> int:
-    """Return where the row of a place begins among rows in batches."""
-    return place // BATCH * ROWS + place % BATCH
 
 
 @kernel
@@ -95,13 +62,14 @@ def contribute(rows: Float, row: int, trade: Outcome, bars: int, minutes: int) -
     Parameters
     ----------
     rows, row
-        float64, rows in batches, and where this one begins.
+        float64, contributions one after the other, and where this one begins.
     trade
         The trade.
     bars, minutes
         Signal buckets and minutes in the trade.
     """
-    rows[row + NET], rows[row + GROSS_R], rows[row + FIRST_R] = trade.net, trade.gross, trade.first
+    rows[row + WON_R], rows[row + LOST_R] = max(trade.net, 0.0), max(-trade.net, 0.0)
+    rows[row + GROSS_R], rows[row + FIRST_R] = trade.gross, trade.first
     rows[row + NOTIONAL_R] = trade.notional
     rows[row + LASTED] = lasted(float(bars), float(minutes))
     rows[row + EARLY_ENDS] = early_ends(trade.reason)
@@ -109,62 +77,46 @@ def contribute(rows: Float, row: int, trade: Outcome, bars: int, minutes: int) -
 
 
 @kernel
-def opened(sums: Float) -> Tally:
-    """Take up the sums of a set."""
-    return Tally(
-        sums[TRADES],
-        sums[MEAN],
-        sums[SQUARES],
-        sums[WON],
-        sums[LOST],
-        sums[GROSS],
-        sums[TARGET_FIRST],
-        sums[NOTIONAL],
-        0.0,
-        0.0,
-        0.0,
-    )
+def add_to_mean(net: Eight, trades: Eight, mean: Eight, squares: Eight) -> tuple[Eight, Eight]:
+    """Return mean and squares with one more trade, the `trades`-th, by Welford's recurrence."""
+    step = net - mean
+    moved = mean + step / trades
+    return moved, squares + step * (net - moved)
 
 
 @kernel
-def added(tally: Tally, rows: Float, row: int) -> Tally:
-    """Add one trade; mean and squares by Welford's recurrence."""
-    net = rows[at(row + NET)]
-    trades = tally.trades + 1.0
-    step = net - tally.mean
-    mean = tally.mean + step / trades
-    return Tally(
-        trades,
-        mean,
-        tally.squares + step * (net - mean),
-        tally.won + max(net, 0.0),
-        tally.lost + max(-net, 0.0),
-        tally.gross + rows[at(row + GROSS_R)],
-        tally.target_first + rows[at(row + FIRST_R)],
-        tally.notional + rows[at(row + NOTIONAL_R)],
-        tally.lasted + rows[at(row + LASTED)],
-        tally.early_ends + rows[at(row + EARLY_ENDS)],
-        tally.late_ends + rows[at(row + LATE_ENDS)],
-    )
+def open_sums(sums: Float, added: Float, place: int, apart: int) -> None:
+    """Take up the sums of a set, `apart` numbers apart from `place` on; counts begin anew."""
+    for column in range(LANES):
+        added[place + column * apart] = sums[column] if column < PLAIN_SUMS else 0.0
 
 
 @kernel
-def close(tally: Tally, sums: Float) -> None:
-    """Put the sums of a set back, its counts unpacked."""
-    new = tally.trades - sums[TRADES]
-    sums[TRADES], sums[MEAN], sums[SQUARES] = tally.trades, tally.mean, tally.squares
-    sums[WON], sums[LOST], sums[GROSS] = tally.won, tally.lost, tally.gross
-    sums[TARGET_FIRST], sums[NOTIONAL] = tally.target_first, tally.notional
-    bars = tally.lasted // _TIMES
+def close_sums(new: float, added: Float, sums: Float) -> None:
+    """Put the sums of a set back after a block of sessions, all but mean and squares.
+
+    Parameters
+    ----------
+    new
+        Trades of the block.
+    added
+        float64 [8], columns of a contribution: the sums as they are now, counts of the block.
+    sums
+        Row of the set.
+    """
+    sums[TRADES] += new
+    for k in range(PLAIN_SUMS):
+        sums[k] = added[k]
+    bars = added[LASTED] // _TIMES
     sums[BARS] += bars
-    sums[MINUTES] += tally.lasted - bars * _TIMES
-    early, late = int(tally.early_ends), int(tally.late_ends)
+    sums[MINUTES] += added[LASTED] - bars * _TIMES
+    early, late = int(added[EARLY_ENDS]), int(added[LATE_ENDS])
+    other = new - (late & 8191)
     for reason in range(TIME + 1):
         sums[REASONS + reason] += early & 8191
-        new -= early & 8191
+        other -= early & 8191
         early >>= 13
     for column in (REASONS + FLAT, AMBIGUOUS, WINS, LOSSES):
         sums[column] += late & 8191
         late >>= 13
-    # What no other reason counts ended with its session.
-    sums[REASONS + SESSION_END] += new - (int(tally.late_ends) & 8191)
+    sums[REASONS + SESSION_END] += other  # what no other reason counts ended with its session

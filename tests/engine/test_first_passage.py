@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from sweep.engine.eights import LANES
 from sweep.engine.first_passage import NEVER, Records, first_reaching
-from sweep.engine.lanes import LANES
 
 
 @pytest.mark.plain_python
