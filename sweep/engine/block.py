@@ -137,8 +137,8 @@ def evaluate_block(
             True if table.terms.participation > 0 or table.terms.impact > 0 else None,
             session_blocks(table, CACHED),
         )
-        entries = max((len(batch.example) for batch in batches), default=1)
-        scratch = scratch_for(common[-1], max(entries, 1))
+        entries = max((len(batch.example) for batch in batches), default=0)
+        scratch = scratch_for(common[-1], n, entries)
         rules = (thresholds, variant, exits)
         for batch in batches:
             run_shared(*common, batch, rules, scratch, out)

@@ -79,6 +79,23 @@ def _eight(_typing: Any, values: Any, place: Any) -> Any:  # noqa: ANN401, ARG00
 
 
 @intrinsic
+def _down(_typing: Any, table: Any, row: Any, column: Any) -> Any:  # noqa: ANN401, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        strides = [builder.extract_value(array.strides, axis) for axis in (0, 1)]
+        ahead = builder.add(*map(builder.mul, arguments[1:], strides))
+        start = builder.add(builder.ptrtoint(array.data, _I64), ahead)
+        found: Any = ir.Constant(_VECTOR, ir.Undefined)
+        for lane in range(LANES):
+            number = builder.load(builder.inttoptr(start, ir.DoubleType().as_pointer()))
+            found = builder.insert_element(found, number, _I32(lane))
+            start = builder.add(start, strides[0])
+        return found
+
+    return _eight_type(table, types.int64, types.int64), generate
+
+
+@intrinsic
 def _put(_typing: Any, values: Any, place: Any, numbers: Any) -> Any:  # noqa: ANN401, ARG001
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
         start = _address(context, builder, signature.args[0], *arguments[:2])
@@ -133,15 +150,26 @@ def _fetch(_typing: Any, values: Any, place: Any) -> Any:  # noqa: ANN401, ARG00
         start = _address(context, builder, signature.args[0], *arguments)
         kind = ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32])
         prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-        # For writing, to stay in all caches, data.
-        builder.call(prefetch, [builder.bitcast(start, byte), _I32(1), _I32(3), _I32(1)])
+        # Not for writing alone, to stay in all caches, data.
+        builder.call(prefetch, [builder.bitcast(start, byte), _I32(0), _I32(3), _I32(1)])
         return context.get_dummy_value()
 
     return types.void(values, types.int64), generate
 
 
+def lines(count: int) -> Float:
+    """Return room for rows of eight numbers, each a cache line: float64 [count, LANES], void."""
+    room = np.empty((count + 1) * LANES)
+    ahead = -(room.ctypes.data // room.itemsize) % LANES
+    return room[ahead : ahead + count * LANES].reshape(count, LANES)
+
+
 def _plain_eight(values: Float, place: int) -> Eight:
     return values[place : place + LANES].copy()
+
+
+def _plain_down(table: Float, row: int, column: int) -> Eight:
+    return table[row : row + LANES, column]
 
 
 def _plain_put(values: Float, place: int, numbers: Eight) -> None:
@@ -181,6 +209,9 @@ _PLAIN = bool(vars(numba_config)["DISABLE_JIT"])
 eight = cast("Callable[[Float, int], Eight]", _plain_eight if _PLAIN else _eight)
 """Return the eight numbers from a place of an array on."""
 
+down = cast("Callable[[Float, int, int], Eight]", _plain_down if _PLAIN else _down)
+"""Return eight numbers of a column of a table, from a row on."""
+
 put = cast("Callable[[Float, int, Eight], None]", _plain_put if _PLAIN else _put)
 """Write eight numbers into an array, from a place on."""
 
@@ -202,4 +233,4 @@ trailing_zeros = cast("Callable[[int], int]", _plain_trailing_zeros if _PLAIN el
 """Return the number of the lowest bit that is set in a mask; there must be one."""
 
 fetch = cast("Callable[[Array, int], None]", _plain_fetch if _PLAIN else _fetch)
-"""Have the cache line of a place of an array brought, to be written soon."""
+"""Have the cache line of a place of an array brought: it is needed soon."""

@@ -35,51 +35,79 @@ class Records(NamedTuple):
     bars: NDArray[np.int32]
 
 
+@kernel
+def _record(records: Records, count: int, bar: int, x: float, best: float, level: float) -> int:
+    """Write a bar as the next record; return how many there are, one more if it is one.
+
+    No branch: whether a bar is a record cannot be guessed.
+    """
+    records.extremes[at(count)], records.bars[at(count)] = x, bar
+    return count + ((x > best) & (best < level))
+
+
+@making
+def _longer(records: Records, needed: int) -> Records:
+    if needed <= len(records.extremes):
+        return records
+    return Records(
+        np.concatenate((records.extremes, np.empty(needed))),
+        np.concatenate((records.bars, np.empty(needed, np.int32))),
+    )
+
+
+@making
+def _ended(records: Records, count: int) -> Records:
+    records.extremes[count : count + LANES], records.bars[count : count + LANES] = np.inf, NEVER
+    return Records(records.extremes[: count + LANES].copy(), records.bars[: count + LANES].copy())
+
+
 @making
 def collect_records(
-    fills: Float, entry: NDArray[np.int32], until: Int, direction: Float, level: Float
-) -> tuple[Int, Float, NDArray[np.int32]]:
-    """Collect the records of each candidate, towards its target or towards its stop.
+    fills: Float,
+    entry: NDArray[np.int32],
+    until: Int,
+    side: Float,
+    levels: tuple[Float, Float],
+    start: NDArray[np.int32],
+) -> tuple[Records, Records]:
+    """Collect the records of each candidate towards its stop, and those towards its target.
 
     Parameters
     ----------
     fills
         `FillBars.rows`.
     entry, until
-        int [candidates]: fill bar of the entry (-1: none), and the first one that no exit of any
-        set waits for.
-    direction
-        float64 [candidates], +1 for rising highs, -1 for falling lows.
-    level
-        float64 [candidates], turned level of the farthest exit: what comes after the first record
-        at or beyond it is hit by none.
-
-    Returns
-    -------
-    tuple
-        start int64 [candidates], the first record of each; extremes and bars of `Records`.
+        int [n]: fill bar of the entry (-1: none), and the first one that no exit of any set waits
+        for.
+    side
+        float64 [n], +1 or -1.
+    levels
+        float64 [n] each, turned so that they lie above: adverse and favourable level of the
+        farthest exit; what comes after the first record at or beyond it is hit by none.
+    start
+        int32 [n, 2], out: first adverse and first favourable record of each.
     """
-    n, count = len(entry), 0
-    start = np.empty(n, np.int64)
-    extremes, bars = np.empty(8 * n + LANES), np.empty(8 * n + LANES, np.int32)
+    n, stops, targets = len(entry), 0, 0
+    adverse = Records(np.empty(8 * n + LANES), np.empty(8 * n + LANES, np.int32))
+    favourable = Records(np.empty(8 * n + LANES), np.empty(8 * n + LANES, np.int32))
     for i in range(n):
-        start[i] = count
-        needed = count + max(until[i] - entry[i], 0) + 1 + LANES
-        if needed > len(extremes):
-            extremes = np.concatenate((extremes, np.empty(needed)))
-            bars = np.concatenate((bars, np.empty(needed, np.int32)))
-        best, bar = -np.inf, entry[i]
-        while 0 <= bar < until[i] and best < level[i]:
-            x = fills[bar, HIGH] if direction[i] > 0 else -fills[bar, LOW]
-            if x > best:
-                best = x
-                extremes[count], bars[count] = x, bar
-                count += 1
+        start[i, 0], start[i, 1] = stops, targets
+        bar, long = int(entry[i]) + 0, side[i] > 0
+        end = until[i] if bar >= 0 else bar
+        room = max(end - bar, 0) + 1 + LANES
+        adverse, favourable = _longer(adverse, stops + room), _longer(favourable, targets + room)
+        down, up = -np.inf, -np.inf
+        while bar < end and (down < levels[0][i] or up < levels[1][i]):
+            high, low = fills[bar, HIGH], -fills[bar, LOW]
+            towards_stop, towards_target = low if long else high, high if long else low
+            stops = _record(adverse, stops, bar, towards_stop, down, levels[0][i])
+            targets = _record(favourable, targets, bar, towards_target, up, levels[1][i])
+            down, up = max(down, towards_stop), max(up, towards_target)
             bar += 1
-        extremes[count], bars[count] = np.inf, NEVER
-        count += 1
-    extremes[count : count + LANES], bars[count : count + LANES] = np.inf, NEVER
-    return start, extremes[: count + LANES].copy(), bars[: count + LANES].copy()
+        adverse.extremes[stops], adverse.bars[stops] = np.inf, NEVER
+        favourable.extremes[targets], favourable.bars[targets] = np.inf, NEVER
+        stops, targets = stops + 1, targets + 1
+    return _ended(adverse, stops), _ended(favourable, targets)
 
 
 @kernel

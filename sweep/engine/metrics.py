@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from detectors.bars import Float, Int
-from sweep.engine.eights import LANES
-from sweep.engine.jit import at, kernel, making
+from sweep.engine.eights import LANES, down, put, spread, where_below
+from sweep.engine.jit import kernel, making
 from sweep.engine.sums import (
     AMBIGUOUS,
     BARS,
@@ -32,30 +32,32 @@ from sweep.engine.trade import EXIT_REASONS
 
 LEVEL = 0.95
 
-_SQUARES, _DOWNSIDE, _TOTAL, _PEAK, _DRAWDOWN, _NOW = range(LANES, 7 * LANES, LANES)
+_SQUARES, _DOWNSIDE, _DRAWDOWN = range(LANES, 4 * LANES, LANES)
 
 
 @kernel
 def _moments(daily: Float, first: int, room: Float) -> None:
-    """Run over the sessions of eight sets side by side; the last set again where there are fewer.
+    """Run over the sessions of eight sets side by side.
 
-    `room` is float64 [6 * LANES]: mean, sum of squares, of losses squared, total, peak, drawdown.
+    `room` is float64 [4 * LANES], out: mean, sum of squares, of losses squared, drawdown.
     """
-    room[:] = 0.0
+    none = spread(0.0)
+    mean, squares, downside, total, peak, drawdown = none, none, none, none, none, none
     for t in range(daily.shape[1]):
-        for lane in range(LANES):
-            room[_NOW + lane] = daily[at(min(first + lane, len(daily) - 1)), at(t)]
-        for lane in range(LANES):
-            x = room[_NOW + lane]
-            step = x - room[lane]
-            mean = room[lane] + step / (t + 1.0)
-            room[lane] = mean
-            room[_SQUARES + lane] += step * (x - mean)
-            room[_DOWNSIDE + lane] += min(x, 0.0) ** 2
-            total = room[_TOTAL + lane] + x
-            peak = max(room[_PEAK + lane], total)
-            room[_TOTAL + lane], room[_PEAK + lane] = total, peak
-            room[_DRAWDOWN + lane] = max(room[_DRAWDOWN + lane], peak - total)
+        x = down(daily, first, t)
+        step = x - mean
+        mean = mean + step / spread(t + 1.0)
+        squares = squares + step * (x - mean)
+        loss = where_below(x, none, x, none)
+        downside = downside + loss * loss
+        total = total + x
+        peak = where_below(peak, total, total, peak)
+        below_peak = peak - total
+        drawdown = where_below(drawdown, below_peak, below_peak, drawdown)
+    put(room, 0, mean)
+    put(room, _SQUARES, squares)
+    put(room, _DOWNSIDE, downside)
+    put(room, _DRAWDOWN, drawdown)
 
 
 @making
@@ -64,12 +66,18 @@ def daily_moments(daily: Float, trades: NDArray[np.int32]) -> Float:
 
     Returns float64 [sets, 5]. Drawdown is measured from a peak that includes the start at 0.
     """
-    n = daily.shape[1]
-    out, room = np.full((daily.shape[0], 5), np.nan), np.empty(7 * LANES)
-    for first in range(0, len(daily), LANES):
-        _moments(daily, first, room)
-        for s in range(first, min(first + LANES, len(daily))):
-            lane, active = s - first, 0
+    sets, n = daily.shape
+    out, room = np.full((sets, 5), np.nan), np.empty(4 * LANES)
+    for first in range(0, sets, LANES):
+        begin = min(first, sets - LANES)  # the last eight again in part
+        if begin < 0:
+            few = np.zeros((LANES, n))
+            few[:sets] = daily
+            _moments(few, 0, room)
+        else:
+            _moments(daily, begin, room)
+        for s in range(first, min(first + LANES, sets)):
+            lane, active = s - max(begin, 0), 0
             for t in range(n):
                 active += trades[s, t] > 0
             if n > 0:

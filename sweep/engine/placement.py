@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import MINUTE_NS, Float, Int
+from sweep.engine.eights import lines
 from sweep.engine.first_passage import Records, collect_records
 from sweep.engine.jit import at, kernel, making
 from sweep.engine.sets import Bounds
@@ -190,7 +191,9 @@ def place(
     """
     bars, sessions = data.features.bars, data.sessions
     session = bars.session[rows]
-    used, place = np.unique(session, return_inverse=True)
+    begins = np.flatnonzero(np.diff(session, prepend=-1))  # sessions rise with the rows
+    counts = np.diff(begins, append=len(session))
+    used, place = session[begins], np.repeat(np.arange(len(begins)), counts)
     begin = np.searchsorted(fills.session, used, "left")
     end = np.searchsorted(fills.session, used, "right") - 1
     length = (sessions.close_ns[used] - sessions.open_ns[used]) // MINUTE_NS
@@ -198,10 +201,11 @@ def place(
     decision = (bars.end[rows] - sessions.open_ns[session]) // MINUTE_NS
     scale = data.factor[session]
     raw_close = data.features["close"][rows] / scale
-    prices = np.zeros((len(rows), 8))
+    prices = lines(len(rows))
     prices[:, SIDE], prices[:, CLOSE] = side, side * raw_close
     prices[:, ATR], prices[:, TICKS] = data.features["atr"][rows] / scale, data.ticks(raw_close)
-    places = np.zeros((len(rows), 16), np.int32)
+    places = lines(len(rows)).view(np.int32)
+    places[:, ENTRY_MINUTE], places[:, ENTRY_BUCKET:] = 0, 0
     for column, values in {
         ROW: rows,
         AXIS: axis[session],
@@ -210,16 +214,13 @@ def place(
         DECISION: decision,
         LENGTH: length[place],
         PLACE: place,
-        AFTER: np.searchsorted(session, session, "right"),
+        AFTER: np.repeat(begins + counts, counts),
     }.items():
         places[:, column] = values
     _enter(fills.rows, terms, prices, places)
     until, *levels = _reach(prices, places, first_at, widest_exits(bounds), terms)
-    found = []
-    for towards, level, column in zip((-1, 1), levels, (ADVERSE, FAVOURABLE), strict=True):
-        start, extremes, at = collect_records(
-            fills.rows, places[:, ENTRY], until, prices[:, SIDE] * towards, level
-        )
-        places[:, column] = start
-        found.append(Records(extremes, at))
-    return prices, places, first_at, (found[0], found[1])
+    entry, records = places[:, ENTRY], places[:, ADVERSE : FAVOURABLE + 1]
+    found = collect_records(
+        fills.rows, entry, until, prices[:, SIDE], (levels[0], levels[1]), records
+    )
+    return prices, places, first_at, found

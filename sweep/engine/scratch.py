@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import Float, Int
-from sweep.engine.eights import LANES
+from sweep.engine.eights import LANES, lines
 from sweep.engine.sheet import BATCH, SHEET
 from sweep.engine.signals import WORD
 
@@ -26,6 +26,8 @@ class Scratch(NamedTuple):
         int32 [BATCH], the set of each lane and its candidate.
     following
         int32 [entry rules, n + 1], next signal at or after each place.
+    signals, order
+        int64 [entry rules], signals of each, and int64 [sets], sets in the order they go.
     rows
         float64 [(n + 1) * LANES], contributions of the candidates, a cache line each.
     busy
@@ -45,6 +47,8 @@ class Scratch(NamedTuple):
     members: Places32
     here: Places32
     following: Places32
+    signals: Int
+    order: Int
     rows: Float
     busy: Places32
     links: Int
@@ -53,8 +57,8 @@ class Scratch(NamedTuple):
     moments: Float
 
 
-def scratch_for(blocks: Int, entries: int = 1) -> Scratch:
-    """Make room for blocks of candidates (`session_blocks`) and a number of entry rules."""
+def scratch_for(blocks: Int, sets: int, entries: int) -> Scratch:
+    """Make room for blocks of candidates (`session_blocks`), sets and shared entry rules."""
     n = int(np.diff(blocks).max(initial=0))
 
     def places(*shape: int) -> Places32:
@@ -66,17 +70,12 @@ def scratch_for(blocks: Int, entries: int = 1) -> Scratch:
         members=places(BATCH),
         here=places(BATCH),
         following=places(max(entries, LANES), n + 1),
-        rows=_aligned((n + 1) * LANES),
+        signals=np.zeros(entries, np.int64),
+        order=np.empty(sets, np.int64),
+        rows=lines(n + 1).ravel(),
         busy=places(n),
         links=np.empty(n + 1, np.int64),
-        nets=_aligned((n + 1) * LANES),
-        sums=_aligned(LANES),
-        moments=_aligned(5 * LANES),
+        nets=lines(n + 1).ravel(),
+        sums=lines(1).ravel(),
+        moments=lines(5).ravel(),
     )
-
-
-def _aligned(count: int) -> Float:
-    """Return room that begins with a cache line, so that eight values are one."""
-    room = np.empty(count + LANES)
-    ahead = -(room.ctypes.data // room.itemsize) % LANES
-    return room[ahead : ahead + count]

@@ -233,6 +233,28 @@ def _step_through(some: Int, rules: Places, end: int, scratch: Scratch, out: Out
 
 
 @kernel
+def _sort_members(groups: Shared, exits: Float, scratch: Scratch) -> None:
+    """Copy the members of groups; those of a cooldown with fewer signals come first.
+
+    Sets that are stepped side by side should be through together; the signals of the first block
+    of sessions tell how often an entry rule holds.
+    """
+    order, signals, entry = scratch.order, scratch.signals, groups.entry
+    for g in range(len(groups.bounds) - 1):
+        for k in range(groups.bounds[g], groups.bounds[g + 1]):
+            s, place = groups.members[k], k
+            while (
+                len(groups.example) > 0
+                and place > groups.bounds[g]
+                and exits[order[place - 1], COOLDOWN] == exits[s, COOLDOWN]
+                and signals[entry[order[place - 1]]] > signals[entry[s]]
+            ):
+                order[place] = order[place - 1]
+                place -= 1
+            order[place] = s
+
+
+@kernel
 def run_shared(
     tests: Tests,
     scoring: Scoring | None,
@@ -254,7 +276,7 @@ def run_shared(
     groups
         Of `sweep.engine.sharing.Shared`.
     """
-    members, bounds, entry, example = groups.members, groups.bounds, groups.entry, groups.example
+    members, bounds, entry, example = scratch.order, groups.bounds, groups.entry, groups.example
     thresholds, variant, exits = sets
     words, linked, rules = scratch.words[0], scratch.following, scratch.members
     for b in range(len(blocks) - 1):
@@ -263,7 +285,9 @@ def run_shared(
         for e in range(len(example)):
             s = example[e]
             mark_signals(tests, scoring, (s, variant[s]), thresholds[s], span, words)
-            link_signals(words, n, linked[e])
+            scratch.signals[e] = link_signals(words, n, linked[e])
+        if b == 0:
+            _sort_members(groups, exits, scratch)
         for g in range(len(bounds) - 1):
             _work_out(placed, terms, in_parts, exits_of(exits[members[bounds[g]]]), span, scratch)
             cooldown, k = -1.0, bounds[g]

@@ -126,15 +126,15 @@ def next_signal(words: Words, place: int) -> int:
 
 
 @kernel
-def link_signals(words: Words, length: int, following: Next) -> None:
-    """Write the next signal at or after each place, `length` where there is none."""
-    place = 0
-    while place < length:
-        found = next_signal(words, place)
+def link_signals(words: Words, length: int, following: Next) -> int:
+    """Write the next signal at or after each place, `length` where there is none; count them."""
+    place, count = 0, -1  # the last one found is none
+    while place <= length:
+        found, count = next_signal(words, place), count + 1
         for k in range(place, found + 1):
             following[at(k)] = found
         place = found + 1
-    following[length] = length
+    return count
 
 
 @kernel

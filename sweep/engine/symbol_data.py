@@ -2,12 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.bars import MINUTE_NS, Float, Int, MinuteBars, Sessions, SignalBars
 from detectors.features.table import FeatureTable
+from sweep.engine.eights import lines
+from sweep.engine.jit import kernel
 
 SUB_DOLLAR_TICKS = 10_000  # below 1 USD the tick is 0.0001
 
@@ -86,19 +89,21 @@ class SymbolData:
             ts, scale = self.minutes.ts, np.ones(len(self.minutes))
             session = _latest(self.sessions.open_ns, ts)
             source, bar = self.minutes, _latest(bars.ts, ts)
-        minute = (ts - self.sessions.open_ns[session]) // MINUTE_NS
-        rows = np.empty((len(ts), 8))
-        for column, values in {
-            OPEN: source.open / scale,
-            HIGH: source.high / scale,
-            LOW: source.low / scale,
-            CLOSE: source.close / scale,
-            VOLUME: source.volume * scale,
-            MINUTE: minute,
-            BAR: bar,
-            BUCKET: minute // self.bar_minutes,
-        }.items():
-            rows[:, column] = values
+        rows = lines(len(ts))
+        _fill_rows(
+            (
+                _read_only(source.open),
+                _read_only(source.high),
+                _read_only(source.low),
+                _read_only(source.close),
+            ),
+            _read_only(source.volume),
+            _read_only(scale),
+            (_read_only(ts), _read_only(self.sessions.open_ns)),
+            (_read_only(session), _read_only(bar)),
+            self.bar_minutes,
+            rows,
+        )
         return FillBars(ts, session.astype(np.int32), rows)
 
     def ticks(self, price: Float) -> Float:
@@ -106,6 +111,34 @@ class SymbolData:
         if self.asset_class == "INDEX":
             return np.full(len(price), float(self.ticks_per_unit))
         return np.where(np.abs(price) < 1.0, float(SUB_DOLLAR_TICKS), float(self.ticks_per_unit))
+
+
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that cannot be written, as workers get their arrays: one kernel serves all."""
+    view = np.ascontiguousarray(values).view()
+    view.flags.writeable = False
+    return view
+
+
+@kernel
+def _fill_rows(
+    prices: tuple[Float, Float, Float, Float],
+    volume: Float,
+    scale: Float,
+    instants: tuple[Int, Int],
+    places: tuple[NDArray[np.int32], NDArray[np.int32]],
+    bar_minutes: int,
+    rows: Float,
+) -> None:
+    """Fill `FillBars.rows`; instants are of bars and sessions, places session and signal bar."""
+    open_, high, low, close = prices
+    (ts, open_ns), (session, bar) = instants, places
+    for i in range(len(ts)):
+        row, minute = rows[i], (ts[i] - open_ns[session[i]]) // MINUTE_NS
+        row[OPEN], row[HIGH] = open_[i] / scale[i], high[i] / scale[i]
+        row[LOW], row[CLOSE] = low[i] / scale[i], close[i] / scale[i]
+        row[VOLUME] = volume[i] * scale[i]
+        row[MINUTE], row[BAR], row[BUCKET] = minute, bar[i], minute // bar_minutes
 
 
 def _latest(starts: Int, ts: Int) -> NDArray[np.int32]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweep.engine.first_passage import Records, collect_records
+from sweep.engine.first_passage import collect_records
 from sweep.engine.partial_fills import trade_in_parts
 from sweep.engine.settings import Costs, FillSettings, terms_of
 from sweep.engine.trade import (
@@ -59,16 +59,15 @@ def trade(
     rows = rows_of(bars, side, volume)
     turned = close if side > 0 else -(2 * PIVOT - close)
     forced = min(flat, timed, len(bars))
-    records = []
-    for towards in (-1.0, 1.0):
-        _, extremes, at = collect_records(
-            rows,
-            np.array([entry], np.int32),
-            np.array([forced]),
-            np.array([side * towards]),
-            np.array([np.inf]),
-        )
-        records.append(Records(extremes, at))
+    far = np.array([np.inf])
+    records = collect_records(
+        rows,
+        np.array([entry], np.int32),
+        np.array([forced]),
+        np.array([float(side)]),
+        (far, far),
+        np.empty((1, 2), np.int32),
+    )
     terms = terms_of(fills, costs, asset_class="STOCK", bar_minutes=15)
     opening = rows[entry, 0]
     price = fill_price(opening, float(side), terms)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sweep.engine.eights import below, eight, put, reaching, spread, where_below
+from sweep.engine.eights import below, down, eight, put, reaching, spread, where_below
 from sweep.engine.jit import kernel
 from sweep.engine.signals import WORD, link_signals, mark_signals, next_signal
 
@@ -55,3 +55,17 @@ def test_eight_numbers_as_one():
     assert (out[0], out[25]) == (0.0, 0.0)
     for mask, holds in zip(masks, (a < b, a >= b), strict=True):
         assert mask == sum(1 << k for k in range(8) if holds[k])
+
+
+@kernel
+def _column(table, row, column, out):
+    put(out, 0, down(table, row, column))
+
+
+@pytest.mark.plain_python
+def test_eight_numbers_of_a_column_of_any_table():
+    table = np.random.default_rng(5).normal(size=(11, 6))
+    for one in (table, table[:, 1:4], table[::-1], np.asfortranarray(table)):
+        out = np.empty(8)
+        _column(one, 2, 1, out)
+        np.testing.assert_array_equal(out, one[2:10, 1])
