@@ -3,11 +3,14 @@
 import contextlib
 import dataclasses
 import json
+import multiprocessing
 import os
 import pickle
+import random
+import shutil
 import subprocess
 import sys
-import textwrap
+import tempfile
 import time
 from pathlib import Path
 
@@ -41,6 +44,7 @@ from sweep.store.results import (
     digest,
     read_table,
 )
+from tests.search.drivers import drive
 
 pytestmark = pytest.mark.ray
 
@@ -364,41 +368,49 @@ def test_a_sweep_in_a_bucket_goes_on_from_another_machine(
     assert run_sweep(dataclasses.replace(spec, search=searching(60))).evaluated == 0
 
 
-DRIVER = """
-    import pathlib, pickle, sys
-    from sweep.search.runner import run_sweep
+def test_two_nodes_and_a_lost_one_end_in_the_same_bits(whole, make_spec, tmp_path):
+    pickled, told = tmp_path / "spec", tmp_path / "told.json"
+    pickled.write_bytes(pickle.dumps(make_spec("nodes")))
+    folder = tempfile.mkdtemp(prefix="r")  # socket paths are limited to 107 bytes
+    found_dead_soon = {
+        "RAY_health_check_initial_delay_ms": "500",
+        "RAY_health_check_period_ms": "500",
+        "RAY_health_check_failure_threshold": "4",
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, Path(__file__).with_name("two_nodes.py"), folder, pickled, told],
+            env=os.environ | found_dead_soon | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert json.loads(told.read_text("utf-8")) == 2 * [["done", 120, digest(whole[1].folder)]]
 
-    def main():
-        spec = pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())
-        run_sweep(spec, on_progress=lambda p: print(p.stage, p.done, flush=True))
 
-    if __name__ == "__main__":
-        main()
-"""
-
-
-def test_a_killed_driver_loses_running_blocks_only(whole, make_spec, tmp_path):
+def test_a_driver_killed_five_times_loses_running_blocks_only(whole, make_spec):
     spec = make_spec("killed", execution=ExecutionSettings(workers=1, block_size=2))
-    script, pickled = tmp_path / "driver.py", tmp_path / "spec"
-    script.write_text(textwrap.dedent(DRIVER))
-    pickled.write_bytes(pickle.dumps(spec))
-    with subprocess.Popen(
-        [sys.executable, script, pickled],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-    ) as driver:
-        for line in driver.stdout:
-            stage, _, done = line.strip().rpartition(" ")
-            if stage == "evaluating" and int(done) >= 10:
-                break
+    spawn, rng = multiprocessing.get_context("forkserver"), random.Random(18)
+    spawn.set_forkserver_preload(["ray", "tests.search.drivers"])
+    for _ in range(5):
+        heard, told = spawn.Pipe(duplex=False)
+        driver = spawn.Process(target=drive, args=(spec, told))
+        driver.start()
+        told.close()
+        for _ in range(rng.randint(1, 8)):  # lines of progress: before, between and after blocks
+            heard.recv()
         driver.kill()
+        driver.join()
+        heard.close()
     parts = spec.storage_root / "results" / whole[1].sweep_id / "parts" / "sets"
     # Workers may end their last block after the driver is gone.
     time.sleep(3)
     finished_blocks = len(list(parts.glob("*.parquet")))
-    assert 5 <= finished_blocks < 60
+    assert 4 <= finished_blocks < 58
     torn = min(parts.glob("*.parquet"))
     torn.write_bytes(torn.read_bytes()[:100])
     resumed = run_sweep(dataclasses.replace(spec, execution=ExecutionSettings(block_size=11)))
