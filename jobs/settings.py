@@ -28,6 +28,7 @@ from sweep.search.spec import (
     FoldSettings,
     HoldoutSettings,
     ResultSettings,
+    ScreeningSettings,
     SearchSettings,
     SweepSpec,
 )
@@ -267,6 +268,7 @@ def sweep(config: Config) -> SweepSpec:
         search=_search(config),
         folds=FoldSettings(**config["folds"]),
         holdout=HoldoutSettings(**config["holdout"]),
+        screening=ScreeningSettings(**config.get("screening", {})),
         execution=ExecutionSettings(**config["sweep"], **config["ray"]),
         results=ResultSettings(**config["results"]),
         verdict=Thresholds(**config["verdict"]),

@@ -28,6 +28,8 @@ def readings(found: Evidence) -> list[str]:
         ),
         _overfitting(found["overfitting"] or {}),
     ]
+    if found.get("screening"):
+        lines.append(screening_reading(found["screening"]))
     if final:
         lines += [
             _luck(final, tries),
@@ -38,6 +40,31 @@ def readings(found: Evidence) -> list[str]:
     if outside:
         lines += _out_of_sample(outside)
     return lines
+
+
+def screening_reading(found: Evidence) -> str:
+    """Say what screening saved and may have lost.
+
+    Parameters
+    ----------
+    found
+        `screening` of a detector in `sweep.json` or `evidence.json`.
+    """
+    rungs = ", ".join(f"{r['sets']:,} sets on {r['sessions']} sessions" for r in found["rungs"])
+    share = found["set_sessions"] / found["of_set_sessions"]
+    said = (
+        f"screening: {rungs}, then {found['in_full']:,} on all {found['sessions']}: {share:.0%} "
+        f"of the set-sessions of all sets in full; "
+    )
+    dropped, sampled, final = found["dropped"], found["sampled"], found["choices"][-1]
+    if not sampled:
+        return f"{said}no set was dropped"
+    better = final["sampled_above_kept"]
+    return (
+        f"{said}of {counted(sampled, 'sampled set')} of the {dropped:,} dropped {better:,} "
+        f"beat the best one kept, in sample over all folds (of all dropped about "
+        f"{round(better / sampled * dropped):,})"
+    )
 
 
 def _overfitting(found: Evidence) -> str:

@@ -40,6 +40,7 @@ def document(
     merged: Mapping[str, Merged] | None = None,
     full: Mapping[str, FullSets] | None = None,
     judged: Mapping[str, Mapping[str, Any]] | None = None,
+    screening: Mapping[str, Mapping[str, Any]] | None = None,
     reason: str = "",
 ) -> dict[str, Any]:
     """Return the content of `sweep.json`.
@@ -56,6 +57,8 @@ def document(
         Tables and fully evaluated sets by detector, once there are any.
     judged
         Verdict and main numbers by detector, once they are known.
+    screening
+        What halvings saved and may have lost, by detector.
     """
     spec = plan.spec
     return {
@@ -72,6 +75,7 @@ def document(
         "detectors": {
             one.detector.name: _about(plan, one, merged or {}, full or {})
             | {"evidence": (judged or {}).get(one.detector.name)}
+            | {"screening": (screening or {}).get(one.detector.name)}
             for one in plan.detectors
         },
         "counts": dict(counts or {}),

@@ -17,9 +17,12 @@ from sweep.evidence.criteria import Thresholds
 from sweep.evidence.luck import expected_max_z
 from sweep.search.blocks import FIRST_SETS, MOST_CELLS, TARGET_S
 from sweep.search.evaluation import Task, evaluate_sets
+from sweep.search.halving import Halving
 from sweep.search.plan import DetectorPlan, SweepPlan, make_plan
+from sweep.search.rungs import kept_of
+from sweep.search.screen import halvings_of
 from sweep.search.searchers import make_searcher
-from sweep.search.spec import SweepSpec
+from sweep.search.spec import ScreeningSettings, SweepSpec
 from sweep.search.trial import build_table
 from sweep.search.wanted import Wanted, wanted_of
 from sweep.store.results import Results
@@ -51,6 +54,8 @@ class Measured:
         Adaptive searches that are left.
     sessions, active_days, trades
         Sessions of its axis, and the most active days and trades of the measured sets.
+    in_full, rungs
+        Sets that are left to evaluate on all sessions, and before that on some: (sessions, sets).
     """
 
     name: str
@@ -65,11 +70,19 @@ class Measured:
     sessions: int
     active_days: int
     trades: int
+    in_full: int
+    rungs: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def evaluated(self) -> int:
+        """Return the sets that have a result on all sessions in the end."""
+        return self.done + self.in_full
 
     @property
     def seconds(self) -> float:
-        """Return the engine time that is left."""
-        return self.seconds_per_set * (self.total - self.done)
+        """Return the engine time that is left; it follows the sessions."""
+        on_rungs = sum(sessions * sets for sessions, sets in self.rungs) / self.sessions
+        return self.seconds_per_set * (self.in_full + on_rungs)
 
     @property
     def trials(self) -> int:
@@ -99,10 +112,14 @@ def rehearse(spec: SweepSpec) -> str:
 
     plan = make_plan(spec, fill=False)
     results = Results(spec.storage_root, plan.sweep_id)
+    tasks = {one.detector.name: task_of(spec, plan, one) for one in plan.judged}
+    wanted = {name: wanted_of(task, results) for name, task in tasks.items()}
+    halvings = halvings_of(plan, tasks, wanted, results)
     measured = []
     for one in plan.judged:
-        task = task_of(spec, plan, one)
-        measured.append(_measure(spec, one, task, wanted_of(task, results)))
+        name = one.detector.name
+        found = _measure(spec, one, tasks[name], wanted[name])
+        measured.append(_screened(found, halvings.get(name), spec.screening))
     workers = spec.execution.workers or os.cpu_count() or 1
     lines = [
         f"dry run of {plan.sweep_id}: nothing is fetched or written",
@@ -139,7 +156,18 @@ def _measure(spec: SweepSpec, one: DetectorPlan, task: Task, wanted: Wanted) -> 
         sessions=len(one.columns),
         active_days=_most(columns["active_days"].to_pylist()),
         trades=_most(columns["trades"].to_pylist()),
+        in_full=wanted.total - wanted.done,
     )
+
+
+def _screened(one: Measured, halving: Halving | None, settings: ScreeningSettings) -> Measured:
+    """Return what a screened sweep has left: rungs, and at most so many sets in full."""
+    if halving is None:
+        return one
+    rungs = [(n, sets - halving.done * (k == 0)) for k, (n, sets) in enumerate(halving.left)]
+    kept = kept_of(halving.left[-1][1], settings) if halving.left else len(halving.kept)
+    in_full = kept + min(settings.sample, one.total - kept)
+    return dataclasses.replace(one, in_full=max(in_full - one.done, 0), rungs=tuple(rungs))
 
 
 def _most(values: Sequence[int | None]) -> int:
@@ -154,23 +182,25 @@ def _bytes(table: CandidateTable) -> int:
 def _about(one: Measured) -> str:
     left = f", {one.done:,} of them finished" if one.done else ""
     most = "at most " if one.searches else ""
+    rungs = "".join(f"{sets:,} on {sessions} sessions, " for sessions, sets in one.rungs)
+    screened = f" (screening: {rungs}{one.in_full:,} on all {one.sessions})" if rungs else ""
     return (
-        f"{one.name}: {most}{one.total:,} distinct sets{left}, {one.candidates:,} candidates; "
-        f"{one.seconds_per_set * 1e3:.3g} ms a set, about {one.trials:,} trials"
+        f"{one.name}: {most}{one.total:,} distinct sets{left}{screened}, {one.candidates:,} "
+        f"candidates; {one.seconds_per_set * 1e3:.3g} ms a set, about {one.trials:,} trials"
     )
 
 
 def _effort(plan: SweepPlan, measured: Sequence[Measured], workers: int) -> str:
     """Say time and memory of all detectors together."""
-    left = [one for one in measured if one.total > one.done]
+    left = [one for one in measured if one.in_full or one.rungs]
     if not left:
         return "every set is finished: only the tables and the verdict would be made again"
     engine = sum(one.seconds for one in left)
     longest = sum(one.build_s for one in left) + _TRIAL_S * sum(one.trials for one in left)
-    judging = sum(_JUDGE_S + _JUDGE_CELL_S * one.total * one.sessions for one in measured)
+    judging = sum(_JUDGE_S + _JUDGE_CELL_S * one.evaluated * one.sessions for one in measured)
     seconds = _START_S + longest + engine / workers + judging
     tables = sum(one.table_bytes for one in left)
-    rows = sum(one.bytes_per_set * one.total for one in measured)
+    rows = sum(one.bytes_per_set * one.evaluated for one in measured)
     block = 3 * 8 * min(MOST_CELLS, len(plan.dates) * max(_block_sets(one) for one in left))
     search = "" if not plan.spec.search.adaptive else ", and the time that proposals take"
     return (
@@ -195,6 +225,8 @@ def _verdict(plan: SweepPlan, limits: Thresholds, one: Measured) -> str:
     if not plan.held_out or plan.spec.folds.kind == "none":
         missing = "holdout" if not plan.held_out else "folds"
         return f"{one.name}: at most not_proven with {missing}=none; {lucky}"
+    if one.evaluated < one.total:
+        return f"{one.name}: at most not_proven until screening=none has done the rest; {lucky}"
     if needed is None:
         return f"{one.name}: none of {FIRST_SETS} measured sets trades; open its ranges; {lucky}"
     if needed > one.sessions:

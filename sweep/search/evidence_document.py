@@ -44,6 +44,7 @@ def describe(judged: Judged) -> dict[str, Any]:
                 None if matrix.effective is None else plain(matrix.effective.mean_correlation)
             ),
         },
+        "screening": None if case.screening is None else dict(case.screening),
         "final": None if measured.final is None else _final(measured, measured.final),
         "overfitting": _overfitting(matrix),
         "superiority": _superiority(matrix, judged.spa_adjusted),

@@ -22,6 +22,7 @@ from sweep.search.merge import Merged
 from sweep.search.plan import DetectorPlan, SweepPlan
 from sweep.search.random_start import among_random
 from sweep.search.range_edge import RangeEnd, range_ends
+from sweep.search.screened import fair_sample, reservation
 from sweep.search.stitching import set_series, stitch
 from sweep.store.ledger import Ledger
 from sweep.store.place import Place
@@ -86,10 +87,12 @@ def write_evidence(
     merged: Mapping[str, Merged],
     full: Sequence[tuple[DetectorPlan, FullSets]],
     heard: Callable[[int], None],
+    screening: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     """Judge every detector and write `evidence.json`, after the tables, ledger and daily results.
 
-    `heard` is told how many detectors are judged: one takes seconds.
+    `heard` is told how many detectors are judged: one takes seconds. `screening` is what halvings
+    saved and may have lost, of the detectors that have one.
 
     Returns
     -------
@@ -101,7 +104,9 @@ def write_evidence(
     for one, sets in full:
         name = one.detector.name
         heard(len(measured))
-        measured[name] = measure(_case(plan, one, results, merged.get(name), sets, ledger))
+        case = _case(plan, one, results, merged.get(name), sets, ledger)
+        case = dataclasses.replace(case, screening=screening.get(name))
+        measured[name] = measure(case)
     heard(len(measured))
     write_stitched(plan, results, measured)
     reservations = () if plan.held_out else (NO_HOLDOUT,)
@@ -161,6 +166,10 @@ def _case(
     )
     if merged is None:
         return case
+    if (fair := fair_sample(merged)) is not None:
+        # Sets that were kept for what they did on some of these sessions say nothing of luck.
+        returns = TradedSets(results.path, name, frozenset(set_ids(fair)))
+        case = dataclasses.replace(case, returns=returns, reservations=(reservation(merged),))
     if merged.selected.rival is not None:
         ids_drawn = frozenset(set_ids(merged.keys[merged.selected.baseline]))
         case = dataclasses.replace(case, drawn=TradedSets(results.path, name, ids_drawn))

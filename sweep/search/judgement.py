@@ -52,6 +52,10 @@ class Case:
         Its parameters at an end of their range, better beyond it or not.
     random_entry
         Chosen sets among trades that begin at random.
+    reservations
+        Sentences that keep this detector from `holds`.
+    screening
+        What a halving saved and may have lost; None where nothing was screened.
     """
 
     tries: int
@@ -67,6 +71,8 @@ class Case:
     ends: tuple[RangeEnd, ...] = ()
     sweeps_ever: int = 1
     random_entry: RandomStarts = NO_STARTS
+    reservations: tuple[str, ...] = ()
+    screening: Mapping[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +130,7 @@ def judge_sweep(
     found = {}
     for name, one in measured.items():
         own = None if one.matrix.spa is None else float(adjusted[name])
-        findings = _findings(one, own, reservations)
+        findings = _findings(one, own, (*reservations, *one.case.reservations))
         found[name] = Judged(one, own, judge(findings, thresholds))
     return found
 

@@ -13,6 +13,7 @@ from detectors.bars import Float
 from sweep.search.adaptive_trial import proposed_by, searches_of
 from sweep.search.choose import Chosen
 from sweep.search.evaluation import Task
+from sweep.search.halving import screened_rows
 from sweep.search.identity import Keys, set_ids
 from sweep.search.in_sample import floats, matrix
 from sweep.search.objective import DIRECTIONS, ranking, total_violation
@@ -90,6 +91,7 @@ def merge_detector(plan: DetectorPlan, task: Task, results: Results, pool: Keys)
     )
     if table is None:
         return None
+    table = _with_screened(task, results, table, names)
     keys = table["key"].to_numpy()
     evaluated = np.array(table["status"].to_pylist(), dtype=object) == "ok"
     measured = {name: floats(table, name) for name in metrics}
@@ -129,6 +131,17 @@ def merge_detector(plan: DetectorPlan, task: Task, results: Results, pool: Keys)
     )
     rivalry = tuple(compare(task, table, selected))
     return Merged(keys, pa.table(columns), values, selected, rivalry)
+
+
+def _with_screened(
+    task: Task, results: Results, table: pa.Table, parameters: Sequence[str]
+) -> pa.Table:
+    """Add the rows of sets that were screened only, in their places."""
+    others = screened_rows(task, results, table["key"].to_numpy(), parameters)
+    if others is None:
+        return table
+    joined = pa.concat_tables([table, others], promote_options="default")
+    return joined.take(pa.array(np.argsort(joined["key"].to_numpy())))
 
 
 def _proposed(task: Task, results: Results, keys: Keys) -> dict[int, NDArray[np.int64]]:
@@ -250,7 +263,7 @@ def write_daily(
             table = results.read_parts(name, ["key", "r"], int(bounds[0]), int(bounds[-1]))
             if table is None:
                 continue
-            for own in range(0, len(bounds), DAILY_ROWS):
+            for own in range(0, len(table), DAILY_ROWS):
                 piece = table.slice(own, DAILY_ROWS)
                 piece = piece.filter(piece["r"].is_valid())
                 columns = {

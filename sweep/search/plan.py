@@ -30,6 +30,7 @@ from sweep.search.identity import (
     sweep_id,
 )
 from sweep.search.objective import objective_faults
+from sweep.search.rungs import rung_faults, screening_faults
 from sweep.search.searchers import setting_faults
 from sweep.search.space_faults import space_faults
 from sweep.search.spaces import Space, read_spaces
@@ -158,6 +159,7 @@ def spec_faults(spec: SweepSpec) -> list[str]:
     faults += ranges
     faults += setting_faults(spec.search)
     faults += objective_faults(spec.search, with_folds=spec.folds.kind != "none")
+    faults += screening_faults(spec.screening, spec.search)
     if not ranges:
         spaces = read_spaces(detectors, spec.space)
         faults += adaptive_faults(spec.search, [*spaces.values()], spec.folds.kind)
@@ -200,6 +202,10 @@ def make_plan(spec: SweepSpec, *, fill: bool = True) -> SweepPlan:
     plans = [_detector_plan(spec, d, spaces[d.name], market) for d in detectors]
     plans = _with_folds(plans, spec, market, len(held_out))
     plans, dates = _on_one_axis(plans, market)
+    if spec.screening.kind != "none":
+        axes = {p.detector.name: (p.folds, len(p.columns)) for p in plans if not p.reason}
+        if faults := rung_faults(axes, spec.screening):
+            raise ValueError("\n".join(faults))
     fingerprint = read_fingerprint(spec, market)
     identity = _identity(spec, market, held_out, plans, fingerprint)
     return SweepPlan(

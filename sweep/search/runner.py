@@ -1,15 +1,15 @@
 """Run a sweep from settings to tables; the same command again does what is missing."""
 
 import contextlib
-import dataclasses
 import datetime as dt
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from sweep.report.readings import screening_reading
 from sweep.search.blocks import BlockQueue
 from sweep.search.breakdowns import write_breakdowns
 from sweep.search.choose import MOST_SETS
@@ -24,6 +24,7 @@ from sweep.search.chosen_sets import (
 from sweep.search.document import document, finished, leaderboard, pareto_csv, relatives
 from sweep.search.evaluation import Task
 from sweep.search.evidence_file import tried_keys, write_evidence
+from sweep.search.halving import scored_keys
 from sweep.search.identity import digest_of, keys_of
 from sweep.search.merge import (
     Merged,
@@ -37,24 +38,22 @@ from sweep.search.mirror import mirror, mirror_notes, shared_tries
 from sweep.search.objective import read_objective
 from sweep.search.plan import DetectorPlan, SweepPlan, lake_stamp, make_plan, read_fingerprint
 from sweep.search.pulse import Pulse
+from sweep.search.screen import halvings_of, narrow, screen
+from sweep.search.screened import engine_seconds, screenings, time_notes
 from sweep.search.spec import Progress, SweepOutcome, SweepSpec
-from sweep.search.trial import Work, build_table, run_trial
+from sweep.search.trial import run_trial
 from sweep.search.tuner import (
     Tally,
     TuneOutcome,
     Watch,
     connected,
-    kept_here,
     put,
-    remote_call,
-    require_room,
     run_blocks,
-    wait_for,
 )
 from sweep.search.wanted import Wanted, done_and_total, wanted_of
+from sweep.search.work import hand_out, start_work
 from sweep.store.lease import Held, Lease, lease
 from sweep.store.ledger import Ledger
-from sweep.store.place import place
 from sweep.store.results import (
     EVIDENCE,
     LEADERBOARD,
@@ -130,6 +129,8 @@ def _run(
     tasks = {one.detector.name: task_of(spec, plan, one) for one in plan.judged}
     damaged = [file for name in tasks for file in results.set_aside_damaged(name)]
     wanted = {name: wanted_of(task, results) for name, task in tasks.items()}
+    halvings = halvings_of(plan, tasks, wanted, results)
+    wanted = narrow(wanted, halvings)
     notes = (
         *plan.notes,
         *(f"damaged, set aside and done again: {file}" for file in damaged),
@@ -137,7 +138,8 @@ def _run(
         *relatives(plan),
     )
     before = results.read_json()
-    complete = all(one.finished for one in wanted.values())
+    screened = all(one.finished for one in halvings.values())
+    complete = screened and all(one.finished for one in wanted.values())
     command = _command(spec, plan)
     judged = results.read_json(EVIDENCE) is not None
     if before is not None and complete and judged and finished(before, command):
@@ -152,7 +154,7 @@ def _run(
     outcome = TuneOutcome("done", "", Tally())
     if not complete:
         try:
-            outcome = _evaluate(plan, tasks, wanted, held, tell)
+            outcome, wanted = _evaluate(plan, results, tasks, wanted, held, tell)
         except KeyboardInterrupt:  # before the first block; from then on it ends by itself
             outcome = TuneOutcome("interrupted", "interrupted", Tally())
     held.check()
@@ -174,45 +176,50 @@ def task_of(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan) -> Task:
 def _command(spec: SweepSpec, plan: SweepPlan) -> str:
     """Return a hash of what the tables follow from beyond the sweep's identity."""
     configured = {p.detector.name: configured_values(spec, p.detector) for p in plan.detectors}
-    return digest_of([spec.search.budget, spec.results, spec.verdict, configured])[:16]
+    asked = [spec.search.budget, spec.results, spec.verdict, configured, spec.screening]
+    return digest_of(asked)[:16]
 
 
 def _evaluate(
     plan: SweepPlan,
+    results: Results,
     tasks: dict[str, Task],
     wanted: dict[str, Wanted],
     held: Lease,
     tell: OnProgress,
-) -> TuneOutcome:
-    """Evaluate the pending sets on Ray."""
+) -> tuple[TuneOutcome, dict[str, Wanted]]:
+    """Evaluate the pending sets on Ray; returns what was wanted too, which screening narrows."""
     spec = plan.spec
-    done, total = done_and_total(wanted)
     check_data = _data_check(plan)
 
-    def heard(tally: Tally) -> str:
-        settled = done + tally.settled
-        tell(Progress("evaluating", settled, total, tally.failed, _best(spec, tally)))
-        pulse.beat(tally)
-        return held.lost or check_data(_DATA_CHECK_S)
+    def heard(stage: str, done: int, total: int, *, best: bool = False) -> Callable[[Tally], str]:
+        pulse = Pulse(plan.sweep_id)
+        tell(Progress(stage, done, total))
 
+        def hear(tally: Tally) -> str:
+            found = _best(spec, tally) if best else ""
+            tell(Progress(stage, done + tally.settled, total, tally.failed, found))
+            pulse.beat(tally)
+            return held.lost or check_data(_DATA_CHECK_S)
+
+        return hear
+
+    done, total = done_and_total(wanted)
     tell(Progress("starting Ray", done, total))
     with connected(spec.execution) as workers:
-        pulse = Pulse(plan.sweep_id)
         tell(Progress("building candidate tables", done, total))
         left = [one for one in plan.judged if not wanted[one.detector.name].finished]
         stored = {id(data): put(data) for one in left for data in one.symbols}
+        screened, wanted = screen(plan, tasks, wanted, results, stored, workers, heard)
+        if screened.status != "done":
+            return screened, wanted
+        left = [one for one in left if not wanted[one.detector.name].finished]
         shared = {
-            one.detector.name: _shared(spec, plan, one, tasks[one.detector.name], stored)
+            one.detector.name: start_work(plan, one, tasks[one.detector.name], stored)
             for one in left
         }
-        wait_for([table for one in shared.values() for table in one.tables])
-        shared = {
-            name: dataclasses.replace(one, tables=kept_here(one.tables))
-            for name, one in shared.items()
-        }
+        work = hand_out(shared)
         stored.clear()
-        require_room({name: one.tables for name, one in shared.items()})
-        work = {name: put(one) for name, one in shared.items()}
         queue = BlockQueue(
             {name: wanted[name].pending for name in work},
             n_sessions=len(plan.dates),
@@ -220,11 +227,12 @@ def _evaluate(
             block_size=spec.execution.block_size,
             searches={name: wanted[name].searches for name in work},
         )
-        watch = Watch(spec.execution.max_failure_rate, heard)
-        tell(Progress("evaluating", done, total))
+        hear = heard("evaluating", *done_and_total(wanted), best=True)
+        watch = Watch(spec.execution.max_failure_rate, hear)
         outcome = run_blocks(queue, run_trial, work, workers=workers, watch=watch)
+    outcome.tally.screening_seconds = screened.tally.screening_seconds
     changed = check_data(0.0)
-    return TuneOutcome("failed", changed, outcome.tally) if changed else outcome
+    return (TuneOutcome("failed", changed, outcome.tally) if changed else outcome), wanted
 
 
 def _best(spec: SweepSpec, tally: Tally) -> str:
@@ -237,21 +245,6 @@ def _best(spec: SweepSpec, tally: Tally) -> str:
     objective = read_objective(spec.search.objectives[0])
     of = f" ({name})" if len(spec.detectors) > 1 else ""
     return f"best {objective.sign * value:.4g} {objective.metric}{of}"
-
-
-def _shared(
-    spec: SweepSpec, plan: SweepPlan, one: DetectorPlan, task: Task, stored: Mapping[int, Any]
-) -> Work:
-    """Start the building of a detector's candidate tables and describe its work.
-
-    Detectors share the data of a symbol, so it is `stored` once for all of them, by `id`.
-    """
-    light = put(dataclasses.replace(one, symbols=(), foreign=()))
-    tables = tuple(
-        remote_call(build_table, light, stored[id(data)], spec.fills, spec.costs[data.asset_class])
-        for data in one.symbols
-    )
-    return Work(task, tables, place(spec.storage_root).absolute(), plan.sweep_id)
 
 
 def _data_check(plan: SweepPlan) -> Callable[[float], str]:
@@ -295,24 +288,15 @@ def _conclude(
     tell(Progress("writing tables", done, total, outcome.tally.failed))
     merged = _merged(plan, results, tasks, wanted)
     full = [(one, evaluate_full(spec, one, merged.get(one.detector.name))) for one in plan.judged]
-    _record_tries(plan, merged, full)
+    _record_tries(plan, results, merged, full)
     away = shared_tries(spec, [one.detector.name for one in plan.judged])
     tables = _set_tables(spec, plan, merged)
     if not tables:
         return _nothing_landed(plan, results, outcome, notes, command, started)
     sets = _write_tables(plan, results, tables, merged, full)
     failed = sum(int(np.sum(np.array(t["status"].to_pylist()) == "failed")) for t in tables)
-    judged = {}
-    if outcome.status == "done":
-        judged = write_evidence(
-            plan,
-            results,
-            merged,
-            full,
-            lambda n: tell(Progress("weighing the evidence", n, len(full))),
-        )
-    else:
-        results.remove(EVIDENCE)
+    screening = screenings(plan, results, tasks, wanted, merged)
+    judged = _judged(plan, results, merged, full, screening, outcome, tell)
     about = document(
         plan,
         outcome.status,
@@ -323,8 +307,10 @@ def _conclude(
         merged=merged,
         full={one.detector.name: found for one, found in full},
         judged=judged,
+        screening=screening,
         reason=outcome.reason,
     )
+    about["timings"] |= engine_seconds(outcome.tally, screening)
     held.check()
     away += mirror(spec, results, about)
     about["mirrored"] = not away
@@ -336,9 +322,36 @@ def _conclude(
         sets,
         failed,
         outcome.tally.sets,
-        (*notes, *_sample_notes(merged), *mirror_notes(sets), *away),
+        (
+            *notes,
+            *(f"{name}: {screening_reading(found)}" for name, found in screening.items()),
+            *time_notes(about["timings"]),
+            *_sample_notes(merged),
+            *mirror_notes(sets),
+            *away,
+        ),
         outcome.reason,
     )
+
+
+def _judged(
+    plan: SweepPlan,
+    results: Results,
+    merged: dict[str, Merged],
+    full: list[tuple[DetectorPlan, FullSets]],
+    screening: dict[str, dict[str, Any]],
+    outcome: TuneOutcome,
+    tell: OnProgress,
+) -> dict[str, dict[str, Any]]:
+    """Write the evidence of a sweep that is done, and return what there is to say of each."""
+    if outcome.status != "done":
+        results.remove(EVIDENCE)
+        return {}
+
+    def heard(n: int) -> None:
+        tell(Progress("weighing the evidence", n, len(full)))
+
+    return write_evidence(plan, results, merged, full, heard, screening)
 
 
 def _merged(
@@ -402,10 +415,11 @@ def _write_tables(
 
 
 def _sample_notes(merged: dict[str, Merged]) -> list[str]:
+    counts = {name: len(one.sets) - one.sets["rank"].null_count for name, one in merged.items()}
     return [
-        f"{name}: sets are chosen among a fair sample of {MOST_SETS:,} of {len(one.keys):,}"
-        for name, one in merged.items()
-        if len(one.keys) > MOST_SETS
+        f"{name}: sets are chosen among a fair sample of {MOST_SETS:,} of {n:,} evaluated"
+        for name, n in counts.items()
+        if n > MOST_SETS
     ]
 
 
@@ -421,16 +435,21 @@ def _set_tables(spec: SweepSpec, plan: SweepPlan, merged: dict[str, Merged]) -> 
 
 
 def _record_tries(
-    plan: SweepPlan, merged: dict[str, Merged], full: list[tuple[DetectorPlan, FullSets]]
+    plan: SweepPlan,
+    results: Results,
+    merged: dict[str, Merged],
+    full: list[tuple[DetectorPlan, FullSets]],
 ) -> None:
-    """Append every evaluated set, the configured one included, to the trial ledger."""
+    """Append every set that was looked at, the configured one too, to the trial ledger."""
     ledger = Ledger(plan.spec.storage_root)
     for one, sets in full:
+        name = one.detector.name
+        tried = tried_keys(merged.get(name), sets)
         ledger.append(
-            detector=one.detector.name,
+            detector=name,
             revision=one.detector.revision,
             settings=one.settings,
-            keys=tried_keys(merged.get(one.detector.name), sets),
+            keys=np.union1d(tried, scored_keys(results, name)),
             sessions=plan.sessions(one),
             sweep=plan.sweep_id,
         )

@@ -17,6 +17,9 @@ ADAPTIVE_KINDS: tuple[SearchKind, ...] = ("genetic", "tpe", "cmaes")
 
 FOLD_KINDS: tuple[FoldKind, ...] = ("none", "split", "walk_forward", "combinatorial")
 
+ScreeningKind = Literal["none", "halving"]
+SCREENING_KINDS: tuple[ScreeningKind, ...] = ("none", "halving")
+
 
 @dataclasses.dataclass(frozen=True)
 class SearchSettings:
@@ -128,6 +131,28 @@ class HoldoutSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class ScreeningSettings:
+    """Which sets are evaluated in full (`screening.*`); no part of a sweep's identity.
+
+    Attributes
+    ----------
+    kind
+        `none`: all; `halving`: those that are best on ever more sessions, by successive halving.
+    factor
+        Of the sets of a rung one in so many goes on, to so many times the sessions; 2 or more.
+    min_resources
+        Sessions of the first rung, at least; 2 or more.
+    sample
+        Dropped sets that are evaluated in full all the same, to tell what was lost; 1 or more.
+    """
+
+    kind: ScreeningKind = "none"
+    factor: int = 3
+    min_resources: int = 20
+    sample: int = 2000
+
+
+@dataclasses.dataclass(frozen=True)
 class ExecutionSettings:
     """How the work is cut, never what it yields (`sweep.*`, `ray.*`).
 
@@ -182,7 +207,7 @@ class SweepSpec(RunSpec):
     space
         section -> parameter -> `[kind, args...]` or a number; sections are detectors, families
         and `exit`, in this order of precedence. What no section names takes its default range.
-    search, folds, holdout, execution, results
+    search, folds, holdout, screening, execution, results
         See their classes.
     verdict
         Thresholds of the verdict: how results are read, so no part of the sweep's id.
@@ -194,6 +219,7 @@ class SweepSpec(RunSpec):
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
     folds: FoldSettings = dataclasses.field(default_factory=FoldSettings)
     holdout: HoldoutSettings = dataclasses.field(default_factory=HoldoutSettings)
+    screening: ScreeningSettings = dataclasses.field(default_factory=ScreeningSettings)
     execution: ExecutionSettings = dataclasses.field(default_factory=ExecutionSettings)
     results: ResultSettings = dataclasses.field(default_factory=ResultSettings)
     verdict: Thresholds = dataclasses.field(default_factory=Thresholds)

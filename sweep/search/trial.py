@@ -12,6 +12,7 @@ from sweep.engine.settings import Costs, FillSettings
 from sweep.engine.symbol_data import SymbolData
 from sweep.search.adaptive_trial import run_search
 from sweep.search.evaluation import Task, evaluate_ranges
+from sweep.search.halving import write_scores
 from sweep.search.identity import block_name
 from sweep.search.plan import DetectorPlan
 from sweep.store.place import Place
@@ -32,15 +33,18 @@ class Work:
         References to the candidate tables, one per symbol.
     storage_root, sweep_id
         Where parts go.
+    screens
+        True: the task is that of a rung of a halving.
     """
 
     task: Task
     tables: tuple[Any, ...]
     storage_root: Place
     sweep_id: str
+    screens: bool = False
 
 
-_ready: dict[tuple[str, str], tuple[CandidateTable, ...]] = {}
+_ready: dict[tuple[str, str, int], tuple[CandidateTable, ...]] = {}
 """Tables this worker process has at hand; actors are reused from trial to trial."""
 
 
@@ -83,7 +87,7 @@ def run_trial(config: Mapping[str, Any], work: Mapping[str, Any]) -> None:
 
     name: str = config["detector"]
     shared: Work = fetch(work[name])
-    ready = (shared.sweep_id, name)
+    ready = (shared.sweep_id, name, shared.task.n_sessions if shared.screens else 0)
     if ready not in _ready:
         _ready.clear()
         tables = tuple(fetch(list(shared.tables)))
@@ -113,9 +117,12 @@ def write_block(
     rows = evaluate_ranges(shared.task, tables, ranges)
     results = Results(shared.storage_root, shared.sweep_id)
     name = block_name(shared.task.detector.name, rows.keys)
-    if rows.trades is not None:
-        results.write_part(name, rows.trades, kind="trades")
-    results.write_part(name, rows.sets)
+    if shared.screens:
+        write_scores(shared.task, results, rows)
+    else:
+        if rows.trades is not None:
+            results.write_part(name, rows.trades, kind="trades")
+        results.write_part(name, rows.sets)
     return {
         "sets": len(rows.keys),
         "settled": len(rows.keys),

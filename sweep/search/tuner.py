@@ -39,6 +39,8 @@ class Tally:
         Proposals that have their answer; a search finds some of them evaluated.
     best
         detector -> best objective of a feasible set.
+    seconds, screening_seconds
+        In the engine: in full evaluations, and on the rungs before them.
     lost_blocks
         Blocks given up after their last try.
     retried_blocks
@@ -49,6 +51,8 @@ class Tally:
     failed: int = 0
     settled: int = 0
     best: dict[str, float] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+    screening_seconds: float = 0.0
     lost_blocks: int = 0
     retried_blocks: int = 0
 
@@ -108,6 +112,7 @@ class Watch:
         self.tally.sets += int(result["sets"])
         self.tally.failed += int(result["failed"])
         self.tally.settled += int(result["settled"])
+        self.tally.seconds += float(result["seconds"])
         best = max(self.tally.best.get(detector, -math.inf), float(result["best"]))
         self.tally.best[detector] = best
         done, failed = self.tally.sets, self.tally.failed

@@ -22,7 +22,9 @@ class Wanted:
     Attributes
     ----------
     keys
-        uint64, distinct: those of the pool; beside an adaptive search, its random baseline.
+        uint64, distinct, rising: those of the pool; of an adaptive search, its random baseline.
+    positions
+        int64, position of the first proposal of each.
     pending
         int64, rising positions of the pool's proposals that no part holds yet.
     done
@@ -36,6 +38,7 @@ class Wanted:
     """
 
     keys: Keys
+    positions: NDArray[np.int64]
     pending: NDArray[np.int64]
     done: int
     total: int
@@ -68,7 +71,7 @@ def wanted_of(task: Task, results: Results) -> Wanted:
             total += answered
             done += answered
     pending, note = np.sort(first[missing]), _note(task.detector.name, pool)
-    return Wanted(distinct, pending, done, total, tuple(left), note)
+    return Wanted(distinct, first, pending, done, total, tuple(left), note)
 
 
 def _pool_keys(task: Task, pool: PoolSearcher) -> Keys:

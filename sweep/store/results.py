@@ -47,7 +47,7 @@ SORT_KEYS: Mapping[str, tuple[str, ...]] = {
 
 DAILY_ROWS = 65_536  # rows of one daily/part file
 _GROUP_ROWS = 4_096
-_KINDS = ("sets", "trades", "searches")  # what a trial leaves
+_KINDS = ("sets", "trades", "searches", "screening")  # what a trial leaves
 _DIGEST_ROWS = 16_384
 
 
@@ -166,7 +166,13 @@ class Results:
         return pq.read_table(fetched(file)) if file.exists() else None
 
     def read_parts(
-        self, detector: str, columns: Sequence[str], low: int = 0, high: int = 2**64 - 1
+        self,
+        detector: str,
+        columns: Sequence[str],
+        low: int = 0,
+        high: int = 2**64 - 1,
+        *,
+        kind: str = "sets",
     ) -> pa.Table | None:
         """Read columns of all finished sets of a detector, each set once, rising by key.
 
@@ -178,6 +184,8 @@ class Results:
             Columns of the parts.
         low, high
             Keys wanted, both included.
+        kind
+            Folder of the parts, of those with a row a set.
 
         Returns
         -------
@@ -185,7 +193,7 @@ class Results:
             None where there is no part. Where blocks of two runs overlap, a set that was
             evaluated comes before one that failed.
         """
-        files = self.parts(detector)
+        files = self.parts(detector, kind)
         if not files:
             return None
         key = ds.field("key")

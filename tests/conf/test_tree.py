@@ -21,10 +21,12 @@ from sweep.evidence.criteria import Thresholds
 from sweep.ingest.sample import SampleSpec
 from sweep.search.spec import (
     FOLD_KINDS,
+    SCREENING_KINDS,
     SEARCH_KINDS,
     ExecutionSettings,
     FoldSettings,
     HoldoutSettings,
+    ScreeningSettings,
     SearchSettings,
 )
 
@@ -138,7 +140,11 @@ def test_sample_settings_are_those_of_the_code():
 
 @pytest.mark.parametrize(
     ("group", "kinds", "settings"),
-    [("search", SEARCH_KINDS, SearchSettings), ("folds", FOLD_KINDS, FoldSettings)],
+    [
+        ("search", SEARCH_KINDS, SearchSettings),
+        ("folds", FOLD_KINDS, FoldSettings),
+        ("screening", SCREENING_KINDS, ScreeningSettings),
+    ],
 )
 def test_a_kind_has_its_file_with_defaults_of_the_code(group, kinds, settings):
     defaults = spec_defaults(settings)
@@ -184,6 +190,7 @@ def test_every_key_of_a_job_has_a_rule_and_keeps_it(job):
         "search",
         "folds",
         "holdout",
+        "screening",
         "verdict",
         "ray",
         "experiment",

@@ -5,7 +5,12 @@ import re
 import pytest
 
 from sweep.search.dry_run import rehearse
-from sweep.search.spec import FoldSettings, HoldoutSettings, SearchSettings
+from sweep.search.spec import (
+    FoldSettings,
+    HoldoutSettings,
+    ScreeningSettings,
+    SearchSettings,
+)
 
 
 def test_a_dry_run_says_what_it_would_take_and_writes_nothing(make_spec):
@@ -53,3 +58,17 @@ def test_adaptive_searches_are_counted_with_their_baseline(make_spec):
     )
     # One fold, the final search, the baseline.
     assert "breakout_bullish: at most 300 distinct sets" in rehearse(spec)
+
+
+def test_a_dry_run_counts_the_rungs_of_a_screening(make_spec):
+    spec = make_spec(
+        detectors=("breakout_bullish",),
+        search=SearchSettings(budget=900),
+        screening=ScreeningSettings("halving", factor=3, min_resources=4, sample=50),
+    )
+    about, *_, verdict = (one for one in rehearse(spec).splitlines() if "breakout" in one)
+    # 900 to 300 to 100, and of the 800 dropped 50.
+    rungs = re.search(r"900 on (\d+) sessions, 300 on (\d+) sessions, 150 on all (\d+)\)", about)
+    first, second, every = map(int, rungs.groups())
+    assert 4 <= first == second // 3 < second < every
+    assert "at most not_proven until screening=none has done the rest" in verdict

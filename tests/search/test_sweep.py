@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,21 +17,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 from pyarrow import csv
 from walk_store import write_minutes
 
+from sweep.engine.block import evaluate_block
 from sweep.engine.trade_table import COLUMNS
 from sweep.evidence.criteria import Thresholds
 from sweep.search import runner
+from sweep.search.identity import set_keys
 from sweep.search.plan import make_plan
+from sweep.search.rungs import rungs_of
 from sweep.search.runner import run_sweep
+from sweep.search.searchers import make_searcher
 from sweep.search.spec import (
     ExecutionSettings,
     FoldSettings,
     HoldoutSettings,
     ResultSettings,
+    ScreeningSettings,
     SearchSettings,
 )
+from sweep.search.trial import build_table
 from sweep.store import copies
 from sweep.store.lease import Held, Lease
 from sweep.store.ledger import Ledger
@@ -390,6 +398,73 @@ def test_two_nodes_and_a_lost_one_end_in_the_same_bits(whole, make_spec, tmp_pat
         shutil.rmtree(folder, ignore_errors=True)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     assert json.loads(told.read_text("utf-8")) == 2 * [["done", 120, digest(whole[1].folder)]]
+
+
+def kept_by_hand(plan, one, task, rungs):
+    """Halve the pool by its full results, sliced by hand; return the ids evaluated in full."""
+    costs = plan.spec.costs
+    tables = [build_table(one, d, plan.spec.fills, costs[d.asset_class]) for d in one.symbols]
+    sets = make_searcher(task.space, task.search).at(0, 60)
+    found = evaluate_block(task.detector, tables, sets)
+    keys, alive, dropped = set_keys(task.detector, sets), list(range(60)), []
+    for sessions in rungs:
+        n, daily, counts = len(sessions), found.daily[:, sessions], found.daily_trades[:, sessions]
+        spread = scipy.stats.t.ppf(0.95, n - 1) * daily.std(axis=1, ddof=1) / n**0.5
+        bound, trades = daily.mean(axis=1) - spread, counts.sum(axis=1)
+        least = 5 * n / len(task.columns)
+        short = np.maximum(least - trades, 0) / least + (trades == 0)
+        alive.sort(key=lambda k: (short[k] > 0, short[k], -bound[k], keys[k]))
+        alive, dropped = alive[: -(-len(alive) // 2)], dropped + alive[-(-len(alive) // 2) :]
+    sampled = sorted(dropped, key=lambda k: keys[k])[:5]
+    return {f"p{keys[k]:016x}" for k in (*alive, *sampled)}
+
+
+def test_a_screened_sweep_goes_on_after_a_kill_and_ends_as_if_it_had_not_been(
+    whole, make_spec, ray_local
+):
+    halving = ScreeningSettings("halving", factor=2, min_resources=8, sample=5)
+    once = run_sweep(make_spec("once", screening=halving, execution=ExecutionSettings(workers=1)))
+    spec = make_spec("killed", screening=halving, execution=ExecutionSettings(block_size=4))
+
+    def kill(now):
+        if now.stage == "screening on 12 to 15 of 36 sessions" and now.done:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    broken = run_sweep(spec, on_progress=kill)
+    assert (broken.status, broken.evaluated) == ("interrupted", 0)
+    # What it has looked at by then stays a try, whatever becomes of its folder.
+    days = json.loads((broken.folder / "sweep.json").read_text())["sessions"]
+    assert Ledger(spec.storage_root).count("breakout_bullish", {"SPY": days}).distinct >= 5
+    heard = []
+    resumed = run_sweep(spec, on_progress=heard.append)
+    (begun, *_) = (now for now in heard if now.stage.startswith("screening"))
+    assert 4 <= begun.done < begun.total == 120
+    # Of each detector 60 sets on 15 or 12 sessions, then 30 and a sample of the others.
+    assert resumed.evaluated == 2 * 35
+    assert (resumed.status, resumed.evaluated) == ("done", once.evaluated)
+    assert resumed.sweep_id == once.sweep_id == whole[1].sweep_id
+    assert digest(resumed.folder) == digest(once.folder)
+    plan, rows = make_plan(spec), rows_of(once)
+    evidence = json.loads((once.folder / "evidence.json").read_text())["detectors"]
+    for one in plan.judged:
+        name, own = one.detector.name, [r for r in rows if r["detector"] == one.detector.name]
+        rungs = rungs_of(one.folds, len(one.columns), halving)
+        expected = kept_by_hand(plan, one, runner.task_of(spec, plan, one), rungs)
+        assert {r["set_id"] for r in own if r["status"] != "screened"} == expected
+        assert {r["trades"] for r in own if r["status"] == "screened"} == {None}
+        # Dropped sets are tries all the same.
+        assert (len(own), evidence[name]["tries"]["sweep"]) == (60, 61)
+        assert evidence[name]["verdict"] != "holds"
+        (reserved,) = [c for c in evidence[name]["criteria"] if c["name"] == "reservation"]
+        assert reserved["value"].startswith(f"{60 - len(expected)} of 60 sets were screened")
+    again = run_sweep(spec)
+    assert (again.status, again.evaluated, again.sets) == ("done", 0, 120)
+    completed = run_sweep(dataclasses.replace(spec, screening=ScreeningSettings()))
+    assert completed.evaluated == 120 - once.evaluated
+    assert digest(completed.folder) == digest(whole[1].folder)
+    judged = json.loads((completed.folder / "evidence.json").read_text())["detectors"]
+    assert not any(c["name"] == "reservation" for d in judged.values() for c in d["criteria"])
+    assert {d["tries"]["ever"] for d in judged.values()} == {61}
 
 
 def test_a_driver_killed_five_times_loses_running_blocks_only(whole, make_spec):
