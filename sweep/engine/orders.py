@@ -86,16 +86,26 @@ def seat_exits(exits: Exits, terms: Terms, lane: int, sheet: Float) -> None:
 
 
 @kernel
-def _read(placed: Placed, i: int, lane: int, sheet: Float) -> None:
-    """Put what is known of candidate i into a lane."""
-    prices, places = placed.prices[i], placed.places[i]
-    sheet[SIDE + lane], sheet[SIGNAL_CLOSE + lane] = prices[p.SIDE], prices[p.CLOSE]
-    sheet[ATR + lane], sheet[TICKS + lane] = prices[p.ATR], prices[p.TICKS]
-    sheet[OPENING + lane], sheet[ENTRY_PRICE + lane] = prices[p.OPENING], prices[p.ENTRY_PRICE]
-    sheet[ENTRY_FEE + lane], sheet[QUANTITY + lane] = prices[p.ENTRY_FEE], prices[p.QUANTITY]
-    sheet[ENTRY + lane], sheet[ENTERED_MINUTE + lane] = places[p.ENTRY], places[p.ENTRY_MINUTE]
-    sheet[ENTERED_BUCKET + lane] = places[p.ENTRY_BUCKET]
-    sheet[SESSION_MINUTES + lane], sheet[LAST_BAR + lane] = places[p.LENGTH], places[p.LAST]
+def read_orders(placed: Placed, candidates: Places, sheet: Float) -> None:
+    """Put what is known of up to BATCH candidates, whatever the exits, into lanes."""
+    for lane in range(len(candidates)):
+        i = at(candidates[at(lane)])
+        prices, places = placed.prices[i], placed.places[i]
+        sheet[SIDE + lane], sheet[SIGNAL_CLOSE + lane] = prices[p.SIDE], prices[p.CLOSE]
+        sheet[ATR + lane], sheet[TICKS + lane] = prices[p.ATR], prices[p.TICKS]
+        sheet[OPENING + lane], sheet[QUANTITY + lane] = prices[p.OPENING], prices[p.QUANTITY]
+        sheet[ENTRY_PRICE + lane] = prices[p.ENTRY_PRICE]
+        sheet[ENTRY_FEE + lane] = prices[p.ENTRY_FEE]
+        sheet[ENTRY + lane], sheet[LAST_BAR + lane] = places[p.ENTRY], places[p.LAST]
+        sheet[ENTERED_MINUTE + lane] = places[p.ENTRY_MINUTE]
+        sheet[ENTERED_BUCKET + lane] = places[p.ENTRY_BUCKET]
+        sheet[SESSION_MINUTES + lane] = places[p.LENGTH]
+
+
+@kernel
+def _force(placed: Placed, i: int, lane: int, sheet: Float) -> None:
+    """Find the bar of a lane's forced exit."""
+    places = placed.places[i]
     flat = places[p.LENGTH] - int(sheet[at(FLAT_MINUTES + lane)])
     timed = places[p.DECISION] + int(sheet[at(HOLD_MINUTES + lane)])
     sheet[FORCED + lane] = p.forced_bar(places, placed.first_at, min(flat, timed))
@@ -118,12 +128,16 @@ def _level_lanes(sheet: Float, group: int, terms: Terms) -> None:
 
 
 @kernel
-def _find_exit(placed: Placed, i: int, lane: int, sheet: Float) -> None:
+def _find_exit(placed: Placed, i: int, moved: tuple[bool, bool], lane: int, sheet: Float) -> None:
     """Find the bar of a lane's exit, and read it."""
     places = placed.places[i]
-    at_stop = first_reaching(placed.adverse, places[p.ADVERSE], -sheet[STOP_LEVEL + lane])
-    at_target = first_reaching(placed.favourable, places[p.FAVOURABLE], sheet[TRIGGER + lane])
-    sheet[AT_STOP + lane], sheet[AT_TARGET + lane] = at_stop, at_target
+    at_stop, at_target = int(sheet[at(AT_STOP + lane)]), int(sheet[at(AT_TARGET + lane)])
+    if moved[0]:
+        at_stop = first_reaching(placed.adverse, places[p.ADVERSE], -sheet[STOP_LEVEL + lane])
+        sheet[AT_STOP + lane] = at_stop
+    if moved[1]:
+        at_target = first_reaching(placed.favourable, places[p.FAVOURABLE], sheet[TRIGGER + lane])
+        sheet[AT_TARGET + lane] = at_target
     latest = int(min(sheet[FORCED + lane], sheet[LAST_BAR + lane]))
     left = placed.fills[at(min(at_stop, at_target, latest))]
     sheet[EXIT_OPEN + lane], sheet[EXIT_CLOSE + lane] = left[OPEN], left[CLOSE]
@@ -176,7 +190,9 @@ def _result_lanes(sheet: Float, group: int, terms: Terms) -> None:
 
 
 @kernel
-def trade_batch(placed: Placed, terms: Terms, candidates: Places, sheet: Float) -> None:
+def trade_orders(
+    placed: Placed, terms: Terms, candidates: Places, moved: tuple[bool, bool], sheet: Float
+) -> None:
     """Follow the orders of up to BATCH candidates to their exits.
 
     Parameters
@@ -185,17 +201,20 @@ def trade_batch(placed: Placed, terms: Terms, candidates: Places, sheet: Float) 
         As in `set_by_set.follow`; orders fill whole.
     candidates
         int32 [n], at most BATCH of them.
+    moved
+        Whether stops, and whether targets, are others than those the sheet was used with last.
     sheet
-        float64 [ORDERS or more], in: exits (`seat_exits`) that move no stop; out: begins with the
-        contributions of the trades; ENTERS and EXIT_BAR say which they are and when they end.
+        float64 [SHEET], in: the orders (`read_orders`), and exits (`seat_exits`) that move no
+        stop; out: begins with the contributions of the trades; ENTERS and EXIT_BAR say which they
+        are and when they end.
     """
     n = len(candidates)
     for lane in range(n):
-        _read(placed, at(candidates[at(lane)]), lane, sheet)
+        _force(placed, at(candidates[at(lane)]), lane, sheet)
     for group in range(0, n, LANES):
         _level_lanes(sheet, group, terms)
     for lane in range(n):
-        _find_exit(placed, at(candidates[at(lane)]), lane, sheet)
+        _find_exit(placed, at(candidates[at(lane)]), moved, lane, sheet)
     for group in range(0, n, LANES):
         _result_lanes(sheet, group, terms)
 

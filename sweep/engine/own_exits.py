@@ -8,7 +8,7 @@ trade to trade, and a set that is through with a block of sessions leaves its la
 from detectors.bars import Float, Int
 from sweep.engine.eights import LANES, eight, put, spread, where_below
 from sweep.engine.jit import at, kernel
-from sweep.engine.orders import DROPPED, exit_bar, seat_exits, trade_batch
+from sweep.engine.orders import DROPPED, exit_bar, read_orders, seat_exits, trade_orders
 from sweep.engine.placement import AXIS, Placed, widened
 from sweep.engine.scores import Scoring
 from sweep.engine.scratch import Scratch
@@ -71,8 +71,8 @@ def _seat(
     thresholds, variant, exits = sets
     mark_signals(tests, scoring, (s, variant[s]), thresholds[s], span, scratch.words[lane])
     scratch.members[lane], scratch.here[lane] = s, span[0] + next_signal(scratch.words[lane], 0)
-    seat_exits(exits_of(exits[s]), terms, lane, scratch.sheet)
-    _sit_down(out.sums[s], lane, scratch.sheet)
+    seat_exits(exits_of(exits[s]), terms, lane, scratch.sheets[0])
+    _sit_down(out.sums[s], lane, scratch.sheets[0])
     return bool(scratch.here[lane] < span[1])
 
 
@@ -92,7 +92,7 @@ def _move_over(scratch: Scratch, start: int, lane: int) -> None:
     for word in range(scratch.words.shape[1]):
         scratch.words[lane, word] = scratch.words[start, word]
     for row in range(STOP_ATR, SHEET, BATCH):
-        scratch.sheet[row + lane] = scratch.sheet[row + start]
+        scratch.sheets[0][row + lane] = scratch.sheets[0][row + start]
 
 
 @kernel
@@ -101,9 +101,9 @@ def _next_place(
 ) -> int:
     """Add the trade of a lane to the days of its set; return the place of its next signal."""
     s, i = scratch.members[at(lane)], widened(scratch.here[at(lane)])
-    busy, free = exit_bar(scratch.sheet, lane), i + 1
+    busy, free = exit_bar(scratch.sheets[0], lane), i + 1
     if busy != DROPPED:
-        net = scratch.sheet[at(NET + lane)]
+        net = scratch.sheets[0][at(NET + lane)]
         session = at(placed.places[at(i), AXIS])
         out.daily[at(s), session] += net
         out.daily_trades[at(s), session] += 1
@@ -132,7 +132,7 @@ def run_own_exits(
     tests, scoring, placed, terms, blocks, members, sets, scratch, out
         As in `set_by_set.run_set_by_set`; nothing is recorded, and no set moves its stop.
     """
-    sheet, here, every_exits = scratch.sheet, scratch.here, sets[2]
+    sheet, here, every_exits = scratch.sheets[0], scratch.here, sets[2]
     for b in range(len(blocks) - 1):
         span = (blocks[b], blocks[b + 1])
         places = placed.places
@@ -144,7 +144,8 @@ def run_own_exits(
                 fetch_rows(out, s, columns)
                 lanes += _seat(tests, scoring, terms, sets, s, span, lanes, scratch, out)
                 waiting += 1
-            trade_batch(placed, terms, here[:lanes], sheet)
+            read_orders(placed, here[:lanes], sheet)
+            trade_orders(placed, terms, here[:lanes], (True, True), sheet)
             for group in range(0, lanes, LANES):
                 _add_lanes(sheet, group)
             for lane in range(lanes - 1, -1, -1):

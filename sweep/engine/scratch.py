@@ -20,8 +20,10 @@ class Scratch(NamedTuple):
     ----------
     words
         int64 [BATCH, n // WORD + 1], bits of a set's signals (`signals.mark_signals`).
-    sheet
-        float64 [SHEET], see `sweep.engine.sheet`.
+    sheets
+        float64 [n // BATCH + 1, SHEET], see `sweep.engine.sheet`.
+    every
+        int32 [n], the candidates of the block.
     members, here
         int32 [BATCH], the set of each lane and its candidate.
     following
@@ -43,7 +45,8 @@ class Scratch(NamedTuple):
     """
 
     words: Int
-    sheet: Float
+    sheets: Float
+    every: Places32
     members: Places32
     here: Places32
     following: Places32
@@ -66,7 +69,8 @@ def scratch_for(blocks: Int, sets: int, entries: int) -> Scratch:
 
     return Scratch(
         words=np.empty((BATCH, n // WORD + 1), np.int64),
-        sheet=np.ones(SHEET),  # lanes without an order: numbers that divide
+        sheets=np.ones((n // BATCH + 1, SHEET)),  # lanes without an order: numbers that divide
+        every=places(n),
         members=places(BATCH),
         here=places(BATCH),
         following=places(max(entries, LANES), n + 1),
@@ -75,7 +79,14 @@ def scratch_for(blocks: Int, sets: int, entries: int) -> Scratch:
         rows=lines(n + 1).ravel(),
         busy=places(n),
         links=np.empty(n + 1, np.int64),
-        nets=lines(n + 1).ravel(),
+        nets=_cleared(n + 1),
         sums=lines(1).ravel(),
-        moments=lines(5).ravel(),
+        moments=_cleared(5),
     )
+
+
+def _cleared(count: int) -> Float:
+    """Return room whose lanes without a set hold numbers that can be calculated with."""
+    room = lines(count).ravel()
+    room[:] = 0.0
+    return room

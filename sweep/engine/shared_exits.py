@@ -17,7 +17,7 @@ from sweep.engine.eights import (
     where_below,
 )
 from sweep.engine.jit import at, kernel
-from sweep.engine.orders import DROPPED, exit_bar, seat_exits, trade_batch
+from sweep.engine.orders import DROPPED, exit_bar, read_orders, seat_exits, trade_orders
 from sweep.engine.placement import AXIS, Placed, Places, widened
 from sweep.engine.scores import Scoring
 from sweep.engine.scratch import Scratch
@@ -38,8 +38,8 @@ from sweep.engine.symbol_data import BAR
 from sweep.engine.tally import LOST_R, WON_R, add_to_mean, close_sums, contribute, open_sums
 from sweep.engine.trade import TAKEN, Exits
 
-COOLDOWN = 6
-"""Column of exits that sets of a group may differ in."""
+STOP, TARGET, COOLDOWN = 0, 1, 6
+"""Columns of exits; sets of a group may differ in the last."""
 
 _BEFORE, _NEW, _MEAN, _SQUARES, _LEAST = range(0, 5 * LANES, LANES)
 """Where the lanes of each moment begin in `Scratch.moments`."""
@@ -54,6 +54,7 @@ def _work_out(
     terms: Terms,
     in_parts: bool | None,
     exits: Exits,
+    moved: tuple[bool, bool],
     span: tuple[int, int],
     scratch: Scratch,
 ) -> None:
@@ -63,23 +64,23 @@ def _work_out(
     ----------
     placed, terms, in_parts, exits
         As in `sweep.engine.set_by_set.follow`.
+    moved
+        Whether stop and target are others than those of the group before.
     span
         First candidate and the one after the last.
     scratch
-        `rows` and `busy` are filled.
+        `sheets` hold the orders, `rows` and `busy` are filled.
     """
     first, after = span
     rows, busy, n = scratch.rows, scratch.busy, after - first
-    sheet, here = scratch.sheet, scratch.here
     if in_parts is None and exits.breakeven == 0.0 and exits.trail == 0.0:
-        for lane in range(BATCH):
-            seat_exits(exits, terms, lane, sheet)
         for begin in range(0, n, BATCH):
-            lanes = min(BATCH, n - begin)
-            for lane in range(lanes):
-                here[lane] = first + begin + lane
-            trade_batch(placed, terms, here[:lanes], sheet)
-            for lane in range(lanes):
+            some = scratch.every[begin : min(begin + BATCH, n)]
+            sheet = scratch.sheets[at(begin // BATCH)]
+            for lane in range(len(some)):
+                seat_exits(exits, terms, lane, sheet)
+            trade_orders(placed, terms, some, moved, sheet)
+            for lane in range(len(some)):
                 busy[begin + lane], row = exit_bar(sheet, lane), (begin + lane) * LANES
                 for column in range(LANES):
                     rows[at(row + column)] = sheet[at(column * BATCH + lane)]
@@ -282,14 +283,24 @@ def run_shared(
     for b in range(len(blocks) - 1):
         span = (blocks[b], blocks[b + 1])
         n = span[1] - span[0]
+        for k in range(n):
+            scratch.every[k] = span[0] + k
+        for begin in range(0, n, BATCH):
+            some = scratch.every[begin : min(begin + BATCH, n)]
+            read_orders(placed, some, scratch.sheets[begin // BATCH])
         for e in range(len(example)):
             s = example[e]
             mark_signals(tests, scoring, (s, variant[s]), thresholds[s], span, words)
             scratch.signals[e] = link_signals(words, n, linked[e])
         if b == 0:
             _sort_members(groups, exits, scratch)
+        stop, target = -1.0, -1.0  # those that sheets hold the bars of
         for g in range(len(bounds) - 1):
-            _work_out(placed, terms, in_parts, exits_of(exits[members[bounds[g]]]), span, scratch)
+            mine = exits_of(exits[members[bounds[g]]])
+            moved = (mine.stop_atr != stop, mine.target_atr != target)
+            _work_out(placed, terms, in_parts, mine, moved, span, scratch)
+            if mine.breakeven == 0.0 and mine.trail == 0.0:
+                stop, target = mine.stop_atr, mine.target_atr
             cooldown, k = -1.0, bounds[g]
             while k < bounds[g + 1]:
                 if exits[members[k], COOLDOWN] != cooldown:

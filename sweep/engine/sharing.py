@@ -21,7 +21,8 @@ class Shared(NamedTuple):
     Attributes
     ----------
     members
-        int64, the sets: group after group, within a group by cooldown, then by entry rule.
+        int64, the sets: group after group, neighbours with the same stop and target where there
+        are; within a group by cooldown, then by entry rule.
     bounds
         int64 [groups + 1], where each group begins in `members`, and their number.
     entry
@@ -74,7 +75,8 @@ def split_by_sharing(
         Sets that share exits with too few others, int64; and the groups of the others, in batches
         of at most MOST_ENTRIES entry rules.
     """
-    number, _ = distinct_rows(exits[:, :-1])
+    number, one_of_each = distinct_rows(exits[:, :-1])
+    number = np.argsort(np.lexsort(exits[one_of_each, -2::-1].T))[number]
     crowd = np.bincount(number)[number]
     alone = np.flatnonzero(crowd < MIN_SHARED)
     rest = np.flatnonzero(crowd >= MIN_SHARED)

@@ -116,6 +116,29 @@ def test_fast_routes_as_plain_python(timeframe):
     assert_same(plain, evaluated(detector, tables, sets, shared=True))
 
 
+@pytest.mark.plain_python
+def test_what_a_group_takes_over_from_the_one_before_it():
+    """Levels are looked up once for neighbours that share them, if the one before looked."""
+    detector, rng = get("breakout_bullish"), np.random.default_rng(2)
+    markets = [breakout_market(rng, Shape(sessions=8, half_day=-1, missing=0.0))]
+    exits = {  # in the order in which they go; breakeven and trail walk, and look nothing up
+        "stop_atr": (0.2, 1.0, 1.0, 1.0, 3.0, 3.0, 4.0),
+        "target_atr": (2.0, 0.3, 2.0, 2.0, 2.0, 3.0, 3.0),
+        "breakeven_atr": (0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0),
+        "trail_atr": (0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0),
+        "max_hold_bars": (6.0, 6.0, 3.0, 6.0, 6.0, 6.0, 6.0),
+    }
+    for first in (0, 1, 2):  # a walked group first or not
+        columns = {name: np.repeat(values[first:], 4) for name, values in exits.items()}
+        n = len(columns["stop_atr"])
+        columns["volume_surge_min"] = np.tile([0.3, 0.5, 0.7, 0.9], n // 4)
+        sets = ParameterSets.of(detector, LOOSE | columns, n)
+        tables = tables_of(detector, markets, sets, FillSettings(), Costs())
+        assert_same(
+            recorded(detector, tables, sets), evaluated(detector, tables, sets, shared=True)
+        )
+
+
 def test_both_routes_are_taken_and_find_every_kind_of_exit():
     rng = np.random.default_rng(1)
     detector = get("breakout_bullish")
