@@ -119,12 +119,16 @@ def evaluate_block(
     variant, alone, batches = np.empty(0, np.int64), np.arange(n), list[Shared]()
     whole = all(t.terms.participation == t.terms.impact == 0 for t in tables) and not trades
     moves = (sets.values["breakeven_atr"] > 0) | (sets.values["trail_atr"] > 0)
+    blocks = [session_blocks(table, CACHED) for table in tables]
+    longest = max(int(np.diff(cuts).max(initial=0)) for cuts in blocks)
     for k, table in enumerate(tables):
         scoring = scoring_of(detector, table.factors, table.scaled, sets)
         if k == 0 or not np.array_equal(table.variants, tables[k - 1].variants):
             variant = _variant_index(table, sets)
             if not trades:
                 alone, batches = split_by_sharing(thresholds, variant, exits, scoring)
+            entries = max((len(batch.example) for batch in batches), default=0)
+            scratch = scratch_for(longest, n, entries)
         shape = (n, len(table)) if trades else (0, 0)
         fate = np.full(shape, NO_SIGNAL, np.int8)
         records = np.zeros((shape[0] * shape[1], len(TRADE_COLUMNS)))
@@ -135,10 +139,8 @@ def evaluate_block(
             table.placed,
             table.terms,
             True if table.terms.participation > 0 or table.terms.impact > 0 else None,
-            session_blocks(table, CACHED),
+            blocks[k],
         )
-        entries = max((len(batch.example) for batch in batches), default=0)
-        scratch = scratch_for(common[-1], n, entries)
         rules = (thresholds, variant, exits)
         for batch in batches:
             run_shared(*common, batch, rules, scratch, out)

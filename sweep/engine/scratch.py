@@ -12,6 +12,9 @@ from sweep.engine.signals import WORD
 
 Places32 = NDArray[np.int32]
 
+TOGETHER = 2 * LANES
+"""Sets that step through a block of sessions together."""
+
 
 class Scratch(NamedTuple):
     """Room for the longest block of sessions, of n candidates; void between blocks.
@@ -37,11 +40,11 @@ class Scratch(NamedTuple):
     links
         int64 [n + 1], where a set can signal again, and more (`shared_exits`).
     nets
-        float64 [(n + 1) * LANES], results of the trades of eight sets side by side.
+        float64 [(n + 1) * TOGETHER], results of the trades of sets side by side.
     sums
         float64 [LANES], running sums of a set.
     moments
-        float64 [5 * LANES], trades before, trades of the block, mean, squares, fifth best trade.
+        float64 [5 * TOGETHER], trades before, of the block, mean, squares, fifth best trade.
     """
 
     words: Int
@@ -60,9 +63,8 @@ class Scratch(NamedTuple):
     moments: Float
 
 
-def scratch_for(blocks: Int, sets: int, entries: int) -> Scratch:
-    """Make room for blocks of candidates (`session_blocks`), sets and shared entry rules."""
-    n = int(np.diff(blocks).max(initial=0))
+def scratch_for(n: int, sets: int, entries: int) -> Scratch:
+    """Make room for blocks of at most n candidates, for sets and shared entry rules."""
 
     def places(*shape: int) -> Places32:
         return np.empty(shape, np.int32)
@@ -73,15 +75,15 @@ def scratch_for(blocks: Int, sets: int, entries: int) -> Scratch:
         every=places(n),
         members=places(BATCH),
         here=places(BATCH),
-        following=places(max(entries, LANES), n + 1),
+        following=places(max(entries, TOGETHER), n + 1),
         signals=np.zeros(entries, np.int64),
         order=np.empty(sets, np.int64),
         rows=lines(n + 1).ravel(),
         busy=places(n),
         links=np.empty(n + 1, np.int64),
-        nets=_cleared(n + 1),
+        nets=_cleared(2 * n + 2),
         sums=lines(1).ravel(),
-        moments=_cleared(5),
+        moments=_cleared(10),
     )
 
 

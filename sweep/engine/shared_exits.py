@@ -20,7 +20,7 @@ from sweep.engine.jit import at, kernel
 from sweep.engine.orders import DROPPED, exit_bar, read_orders, seat_exits, trade_orders
 from sweep.engine.placement import AXIS, Placed, Places, widened
 from sweep.engine.scores import Scoring
-from sweep.engine.scratch import Scratch
+from sweep.engine.scratch import TOGETHER, Scratch
 from sweep.engine.set_by_set import (
     Output,
     candidate_after,
@@ -41,7 +41,7 @@ from sweep.engine.trade import TAKEN, Exits
 STOP, TARGET, COOLDOWN = 0, 1, 6
 """Columns of exits; sets of a group may differ in the last."""
 
-_BEFORE, _NEW, _MEAN, _SQUARES, _LEAST = range(0, 5 * LANES, LANES)
+_BEFORE, _NEW, _MEAN, _SQUARES, _LEAST = range(0, 5 * TOGETHER, TOGETHER)
 """Where the lanes of each moment begin in `Scratch.moments`."""
 
 _PLACE = 2**32 - 1
@@ -173,8 +173,8 @@ def _step_two(
         link1 = _take(scratch, p1, slot1, daily1, days1)
         sums0 = sums0 + eight(scratch.rows, p0 * LANES)
         sums1 = sums1 + eight(scratch.rows, p1 * LANES)
-        slot0 += LANES * ((link0 >> 32) & 1)
-        slot1 += LANES * ((link1 >> 32) & 1)
+        slot0 += TOGETHER * ((link0 >> 32) & 1)
+        slot1 += TOGETHER * ((link1 >> 32) & 1)
         p0, p1 = widened(next0[at(link0 & _PLACE)]), widened(next1[at(link1 & _PLACE)])
     _closed(scratch, first, slot0, sums0, out.sums[s0])
     if second > first:
@@ -184,7 +184,7 @@ def _step_two(
 @kernel
 def _closed(scratch: Scratch, lane: int, slot: int, running: Eight, sums: Float) -> None:
     """Put the sums of a set back, and what its mean goes on from into its lane."""
-    moments, new = scratch.moments, (slot - lane) / LANES
+    moments, new = scratch.moments, (slot - lane) / TOGETHER
     moments[_BEFORE + lane], moments[_NEW + lane] = sums[TRADES], new
     moments[_MEAN + lane], moments[_SQUARES + lane] = sums[MEAN], sums[SQUARES]
     moments[_LEAST + lane] = sums[SUMS - 1]
@@ -193,30 +193,50 @@ def _closed(scratch: Scratch, lane: int, slot: int, running: Eight, sums: Float)
 
 
 @kernel
+def _better(
+    k: int, half: int, net: Eight, left: Eight, some: Int, scratch: Scratch, out: Output
+) -> None:
+    """Take the k-th trades of eight sets among their best ones, where they belong there."""
+    moments = scratch.moments
+    better = below(eight(moments, _LEAST + half), net) & below(spread(float(k)), left)
+    while better != 0:
+        lane = half + trailing_zeros(better)
+        better &= better - 1
+        sums = out.sums[some[lane]]
+        place_among_best(sums, scratch.nets[k * TOGETHER + lane])
+        moments[_LEAST + lane] = sums[SUMS - 1]
+
+
+@kernel
 def _add_moments(some: Int, scratch: Scratch, out: Output) -> None:
-    """Add the results of up to eight sets to means, squares and best trades, side by side."""
-    nets, moments = scratch.nets, scratch.moments
-    most = 0.0
-    for lane in range(LANES):
+    """Add the results of sets to means, squares and best trades, twice eight side by side.
+
+    One division waits for the one before; two wait together.
+    """
+    nets, moments, most = scratch.nets, scratch.moments, 0.0
+    for lane in range(TOGETHER):
         if lane >= len(some):
             moments[_NEW + lane] = 0.0
         most = max(most, moments[_NEW + lane])
-    before, new = eight(moments, _BEFORE), eight(moments, _NEW)
-    mean, squares = eight(moments, _MEAN), eight(moments, _SQUARES)
+    before0, before1 = eight(moments, _BEFORE), eight(moments, _BEFORE + LANES)
+    new0, new1 = eight(moments, _NEW), eight(moments, _NEW + LANES)
+    mean0, mean1 = eight(moments, _MEAN), eight(moments, _MEAN + LANES)
+    squares0, squares1 = eight(moments, _SQUARES), eight(moments, _SQUARES + LANES)
     for k in range(int(most)):
-        nth, net = spread(float(k)), eight(nets, k * LANES)
-        more = add_to_mean(net, before + (nth + spread(1.0)), mean, squares)
-        mean = where_below(nth, new, more[0], mean)
-        squares = where_below(nth, new, more[1], squares)
-        better = below(eight(moments, _LEAST), net) & below(nth, new)
-        while better != 0:
-            lane = trailing_zeros(better)
-            better &= better - 1
-            sums = out.sums[some[lane]]
-            place_among_best(sums, nets[k * LANES + lane])
-            moments[_LEAST + lane] = sums[SUMS - 1]
-    put(moments, _MEAN, mean)
-    put(moments, _SQUARES, squares)
+        nth, count = spread(float(k)), spread(k + 1.0)
+        net0, net1 = eight(nets, k * TOGETHER), eight(nets, k * TOGETHER + LANES)
+        more0 = add_to_mean(net0, before0 + count, mean0, squares0)
+        more1 = add_to_mean(net1, before1 + count, mean1, squares1)
+        mean0 = where_below(nth, new0, more0[0], mean0)
+        mean1 = where_below(nth, new1, more1[0], mean1)
+        squares0 = where_below(nth, new0, more0[1], squares0)
+        squares1 = where_below(nth, new1, more1[1], squares1)
+        _better(k, 0, net0, new0, some, scratch, out)
+        _better(k, LANES, net1, new1, some, scratch, out)
+    put(moments, _MEAN, mean0)
+    put(moments, _MEAN + LANES, mean1)
+    put(moments, _SQUARES, squares0)
+    put(moments, _SQUARES + LANES, squares1)
     for lane in range(len(some)):
         sums = out.sums[some[lane]]
         sums[MEAN], sums[SQUARES] = moments[_MEAN + lane], moments[_SQUARES + lane]
@@ -224,7 +244,7 @@ def _add_moments(some: Int, scratch: Scratch, out: Output) -> None:
 
 @kernel
 def _step_through(some: Int, rules: Places, end: int, scratch: Scratch, out: Output) -> None:
-    """Add the trades of up to eight sets in one block of sessions to their sums."""
+    """Add the trades of up to TOGETHER sets in one block of sessions to their sums."""
     columns = (scratch.links[0] >> 33, scratch.links[end] >> 33)
     for s in some:
         fetch_rows(out, s, columns)
@@ -308,7 +328,9 @@ def run_shared(
                     _link_trades(placed, int(cooldown), span, scratch)
                 begin, lane = k, 0
                 while (
-                    lane < LANES and k < bounds[g + 1] and exits[members[k], COOLDOWN] == cooldown
+                    lane < TOGETHER
+                    and k < bounds[g + 1]
+                    and exits[members[k], COOLDOWN] == cooldown
                 ):
                     s = members[k]
                     rules[lane] = entry[s]
