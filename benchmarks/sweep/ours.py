@@ -2,16 +2,21 @@
 
 import dataclasses
 import functools
+import os
 import resource
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.sweep.work import FEE, SIZES, bars_of, sets_of
+from benchmarks.sweep.work import FEE, SIZES, Float, bars_of, sets_of
 from detectors.bars import MINUTE_NS, MinuteBars, Sessions, SignalBars
 from detectors.contract import Columns, Condition, Detector, Factor, bounded
 from detectors.features.table import FeatureTable, Reason
-from sweep.engine.block import BlockResult, evaluate_block
+from sweep.engine.block import evaluate_block
 from sweep.engine.candidates import CandidateTable, bounds_of, build_candidates, variants_of
 from sweep.engine.metrics import metrics_of
 from sweep.engine.sets import ParameterSets
@@ -22,6 +27,9 @@ from sweep.engine.symbol_data import SymbolData
 FILLS = FillSettings(
     timeframe="signal", levels_from="entry_fill", target_gap="open", min_risk_share=0.0
 )
+BLOCK = 4_000
+"""Sets of a block: their daily series take 24 MB on L."""
+
 FINE_TICKS = 2**40  # the peers round no level: ticks of 1e-12
 
 
@@ -119,13 +127,13 @@ def _market(size: str) -> list[SymbolData]:
 
 
 def _tables(size: str, sets: ParameterSets) -> list[CandidateTable]:
-    market = _market(size)
+    market, bounds, variants = _market(size), bounds_of(sets), variants_of(DETECTOR, sets)
     return [
         build_candidates(
             DETECTOR,
             data,
-            bounds=bounds_of(sets),
-            variants=variants_of(DETECTOR, sets),
+            bounds=bounds,
+            variants=variants,
             axis=np.arange(len(data.sessions), dtype=np.int32),
             fills=FILLS,
             costs=Costs(fee_bps=FEE * 1e4),
@@ -134,26 +142,62 @@ def _tables(size: str, sets: ParameterSets) -> list[CandidateTable]:
     ]
 
 
-def sweep(size: str, kind: str, n: str) -> BlockResult:
-    """Build candidate tables and evaluate the sets."""
+def sweep(size: str, kind: str, n: str) -> Float:
+    """Build candidate tables and evaluate the sets, block by block; return trades of each."""
     sets = parameter_sets(kind, int(n), SIZES[size].bar_minutes)
-    return evaluate_block(DETECTOR, _tables(size, sets), sets)
+    tables = _tables(size, sets)
+    parts = np.array_split(np.arange(len(sets)), -(-len(sets) // BLOCK))
+    found = [evaluate_block(DETECTOR, tables, sets.take(part)).metrics for part in parts]
+    return np.concatenate([metrics["trades"] for metrics in found])
 
 
 def rate(size: str, kind: str, n: str) -> dict[str, float]:
     """Sweep; return trades a set and the peak memory of the process in MiB."""
-    trades = sweep(size, kind, n).metrics["trades"]
+    trades = sweep(size, kind, n)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"trades": float(trades.mean()), "peak_mib": peak}
 
 
-def in_threads(size: str, kind: str, n: str, threads: str) -> None:
-    """Sweep with the sets dealt out to threads, which kernels leave to run side by side."""
+def side_by_side(size: str, kind: str, n: str) -> dict[str, float]:
+    """Evaluate sets on tables that are there: one thread, two, two Ray actors; best seconds."""
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 Ray reads it so; as threads have it
+    import ray  # noqa: PLC0415 a second, which other figures do without
+
     sets = parameter_sets(kind, int(n), SIZES[size].bar_minutes)
     tables = _tables(size, sets)
-    parts = np.array_split(np.arange(len(sets)), int(threads))
-    with ThreadPoolExecutor(int(threads)) as pool:
-        list(pool.map(lambda part: evaluate_block(DETECTOR, tables, sets.take(part)), parts))
+    halves = [sets.take(half) for half in np.array_split(np.arange(len(sets)), 2)]
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    actors = [ray.remote(num_cpus=1)(_Worker).remote(tables) for _ in halves]
+    ray.get([actor.evaluate.remote(sets.take(np.arange(10))) for actor in actors])
+    with ThreadPoolExecutor(2) as pool:
+        ways = {
+            "one_thread": lambda: [evaluate_block(DETECTOR, tables, half) for half in halves],
+            "two_threads": lambda: list(
+                pool.map(lambda half: evaluate_block(DETECTOR, tables, half), halves)
+            ),
+            "two_actors": lambda: ray.get(
+                [a.evaluate.remote(half) for a, half in zip(actors, halves, strict=True)]
+            ),
+        }
+        found = {name: min(_seconds(way) for _ in range(5)) for name, way in ways.items()}
+    ray.shutdown()
+    return found
+
+
+def _seconds(way: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    way()
+    return time.perf_counter() - began
+
+
+class _Worker:
+    """An actor that holds the tables and, as a trial does, hands the metrics back."""
+
+    def __init__(self, tables: list[CandidateTable]) -> None:
+        self.tables = tables
+
+    def evaluate(self, sets: ParameterSets) -> dict[str, NDArray[Any]]:
+        return dict(evaluate_block(DETECTOR, self.tables, sets).metrics)
 
 
 def metrics_alone(size: str, n: str) -> None:
