@@ -24,6 +24,7 @@ def _application(config: DictConfig) -> None:
 
 def _run(config: dict[str, Any]) -> int:
     from jobs import settings  # noqa: PLC0415 - slow
+    from sweep.promotion.records import read_records  # noqa: PLC0415 - slow
     from sweep.report.page.compare import write_comparison  # noqa: PLC0415 - slow
     from sweep.report.page.promotions import write_promotions  # noqa: PLC0415 - slow
     from sweep.report.page.source import sweep_folders  # noqa: PLC0415 - slow
@@ -31,7 +32,7 @@ def _run(config: dict[str, Any]) -> int:
 
     root = settings.storage_root(config)
     if config["promotions"]:
-        made = write_promotions(root)
+        made = write_promotions(root, [one.shown() for one in read_records(root)])
     else:
         folders = sweep_folders(root, config["sweep"])
         made = write_report(folders[0]) if len(folders) == 1 else write_comparison(folders)

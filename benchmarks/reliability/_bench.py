@@ -9,6 +9,8 @@ import time
 import uuid
 from pathlib import Path
 
+import psycopg
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests")]
 
@@ -51,8 +53,13 @@ class Bench:
         return self.roots[-1]
 
     def fresh(self):
-        """Return a new root in the bucket, with bars."""
+        """Return a new root in the bucket, with bars; SQL forgets the sweeps of other roots."""
         there = self.empty()
+        with psycopg.connect(self.postgres.url) as connection:
+            for name in ("parameter_sets", "fold_scores", "trades", "sweeps"):
+                (there_is,) = connection.execute("SELECT to_regclass(%s)", [name]).fetchone()
+                if there_is:
+                    connection.execute(f"TRUNCATE {name} CASCADE")
         write_bars(there)
         return there
 

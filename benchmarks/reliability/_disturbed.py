@@ -102,7 +102,8 @@ def postgres(bench):
     finally:
         bench.postgres.start()
     bench.same(root, rows=False)
-    assert bench.rows("parameter_sets", results_of(root).name) == []
+    early = bench.rows("parameter_sets", results_of(root).name)
+    assert early == [], f"{len(early)} rows were in SQL"
     bench.done(bench.start(root))
     bench.same(root)
     return f"the sweep went on; the same command then wrote {2 * SETS} rows, each once"

@@ -106,7 +106,7 @@ class Lab:
             # Ray gives trials the lowest priority, and on a busy machine no time at all.
             "RAY_worker_niceness": "0",
             "RAY_health_check_period_ms": "1000",
-            "RAY_health_check_failure_threshold": "5",
+            "RAY_health_check_failure_threshold": "15",  # a busy machine misses some
             "AWS_ACCESS_KEY_ID": s3.key,
             "AWS_SECRET_ACCESS_KEY": s3.secret,
             "DATABASE_URL": f"{head.rpartition(':')[0]}:{self.sql.port}/{database}",

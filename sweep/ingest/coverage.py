@@ -28,8 +28,9 @@ from sweep.market.calendar import (
 from sweep.market.splits import Split
 from sweep.market.symbols import lookup
 from sweep.market.timeframes import MINUTES, ordered
+from sweep.store.bounds import DamagedFile
 from sweep.store.coverage import ABSENT, COMPLETE, PROVISIONAL, CoverageStore
-from sweep.store.folder import DamagedFile, Folder
+from sweep.store.folder import Folder
 from sweep.store.lake import Lake
 from sweep.store.place import Place
 from sweep.store.splits import SplitStore

@@ -10,12 +10,12 @@ import datetime as dt
 import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sweep.ingest.flatfiles import DayRows, SymbolCounts, read_day
@@ -25,7 +25,7 @@ from sweep.market.schema import BARS
 from sweep.market.symbols import lookup
 from sweep.store.atomic import replacing
 from sweep.store.copies import fetched
-from sweep.store.folder import Folder
+from sweep.store.folder import Folder, read_file
 from sweep.store.lease import lease
 from sweep.store.place import Place
 
@@ -108,21 +108,21 @@ def read_manifest(root: Place, day: dt.date, product: str) -> Manifest | None:
     folder = stage_folder(root, day, product)
     try:
         text = json.loads((folder / "manifest.json").read_text("utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        if text["format"] != _FORMAT or not (folder / _PART).is_file():
+            return None
+        return Manifest(
+            day=day,
+            product=product,
+            key=text["key"],
+            version=text["version"],
+            size=text["size"],
+            asked=None if text["asked"] is None else tuple(text["asked"]),
+            counts={name: SymbolCounts(**counts) for name, counts in text["symbols"].items()},
+            text_bytes=text["text_bytes"],
+            staged_at=text["staged_at"],
+        )
+    except (FileNotFoundError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return None
-    if text.get("format") != _FORMAT or not (folder / _PART).is_file():
-        return None
-    return Manifest(
-        day=day,
-        product=product,
-        key=text["key"],
-        version=text["version"],
-        size=text["size"],
-        asked=None if text["asked"] is None else tuple(text["asked"]),
-        counts={name: SymbolCounts(**counts) for name, counts in text["symbols"].items()},
-        text_bytes=text["text_bytes"],
-        staged_at=text["staged_at"],
-    )
 
 
 def read_staged(root: Place, day: dt.date, product: str, symbol: str) -> pa.Table:
@@ -131,27 +131,26 @@ def read_staged(root: Place, day: dt.date, product: str, symbol: str) -> pa.Tabl
     Small parts are kept for the next symbol of the month; of large ones the row groups of other
     symbols are skipped by their statistics.
     """
-    path = fetched(stage_folder(root, day, product) / _PART)
+    part = stage_folder(root, day, product) / _PART
+    path = fetched(part)
     stat = path.stat()
     if stat.st_size <= _SMALL_PART:
-        table = _whole_part(str(path), stat.st_ino, stat.st_mtime_ns)
-        return table.filter(pc.equal(table["symbol"], symbol))
-    file = pq.ParquetFile(path)
-    place = BARS.get_field_index("symbol")
-    groups = []
-    for group in range(file.num_row_groups):
-        statistics = file.metadata.row_group(group).column(place).statistics
-        if statistics is None or statistics.min <= symbol <= statistics.max:
-            groups.append(group)
-    table = file.read_row_groups(groups, use_threads=False).cast(BARS)
+        table = _whole_part(path, part, stat.st_ino, stat.st_mtime_ns)
+    else:
+        table = read_file(path, part, schema=BARS, holding=("symbol", symbol))
     return table.filter(pc.equal(table["symbol"], symbol))
 
 
 @functools.lru_cache(maxsize=24)
-def _whole_part(path: str, inode: int, modified_ns: int) -> pa.Table:
+def _whole_part(path: Path, named: Place, inode: int, modified_ns: int) -> pa.Table:
     """Read a part; its identity is in the arguments, so that a replaced one is read again."""
     del inode, modified_ns
-    return pq.ParquetFile(path).read(use_threads=False).cast(BARS)
+    return read_file(path, named, schema=BARS)
+
+
+def _staged_before(part: Place) -> pa.Table:
+    """Read what was staged earlier."""
+    return read_file(fetched(part), part, schema=BARS)
 
 
 def stage_day(
@@ -193,7 +192,7 @@ def stage_day(
         table = as_bars(rows, file.day, source.name)
         counts = dict(rows.counts)
         if before is not None and same and missing is not None:
-            old = pq.read_table(fetched(folder / _PART), partitioning=None).cast(BARS)
+            old = _staged_before(folder / _PART)
             again = pc.is_in(old["symbol"], value_set=pa.array(missing, pa.string()))
             table = pa.concat_tables([old.filter(pc.invert(again)), table])
             table = table.sort_by([("symbol", "ascending"), ("ts", "ascending")])
@@ -290,7 +289,7 @@ def stage_symbol(
         kept = dict(before.counts) if before is not None else {}
         kept.pop(symbol, None)
         if before is not None:
-            old = pq.read_table(fetched(folder / _PART), partitioning=None).cast(BARS)
+            old = _staged_before(folder / _PART)
             table = pa.concat_tables([old.filter(pc.not_equal(old["symbol"], symbol)), table])
             table = table.sort_by([("symbol", "ascending"), ("ts", "ascending")])
         asked = before.asked if before is not None and before.asked is not None else ()

@@ -16,7 +16,7 @@ from detectors.contract import Detector, faults_of
 from detectors.registry import DETECTORS, get
 from sweep.engine.sets import every_parameter
 from sweep.store.atomic import replacing
-from sweep.store.place import Place
+from sweep.store.place import Place, matching
 
 FOLDER = "promotions"
 _HEAD = (
@@ -40,12 +40,29 @@ def _is_moment(value: object) -> bool:
         return False
 
 
-def _are_values(value: object) -> bool:
-    return value is None or (
-        isinstance(value, dict)
-        and all(isinstance(name, str) for name in value)
-        and all(isinstance(one, int | float) for one in value.values())
+def _is_number(value: object) -> bool:
+    try:
+        return isinstance(value, int | float) and float(value) is not None
+    except OverflowError:
+        return False
+
+
+def _is_number_or_none(value: object) -> bool:
+    return value is None or _is_number(value)
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and _is_number(one) for name, one in value.items()
     )
+
+
+def _are_values(value: object) -> bool:
+    return value is None or _are_numbers(value)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 _EVENT: Mapping[str, Callable[[object], bool]] = {
@@ -60,6 +77,34 @@ _EVENT: Mapping[str, Callable[[object], bool]] = {
     "new": _are_values,
     "replaces": _is_text_or_none,
 }
+# What reports show of a promotion; it is written with much more.
+_PROMOTION: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
+    "data": {"symbols": _are_texts, "first": _is_text, "last": _is_text},
+    "evidence": {
+        "verdict": _is_text,
+        "summary": _is_text_or_none,
+        **dict.fromkeys(
+            (
+                *("out_of_sample_expectancy_r", "out_of_sample_daily_lower_r", "pbo"),
+                *("dsr_effective", "spa_p_adjusted", "tries_ever"),
+            ),
+            _is_number_or_none,
+        ),
+    },
+    "holdout": {
+        "first": _is_text,
+        "last": _is_text,
+        **dict.fromkeys(
+            (
+                *("sessions", "sets_seen", "trades_old", "trades_new"),
+                *("mean_r_old", "mean_r_new"),
+            ),
+            _is_number_or_none,
+        ),
+    },
+}
+_MOST_TEXT = 16 * 1024**2  # a promotion takes 4 kB
+_MOST_VALUES = 1_000_000  # by references a short text can hold any number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +143,10 @@ class Record:
         """Return the promotion in force."""
         promotions = [event for event in self.history if event["action"] == "promote"]
         return next((e for e in promotions if e["promotion_id"] == self.promotion_id), None)
+
+    def shown(self) -> dict[str, Any]:
+        """Return what the report of promotions shows."""
+        return {**vars(self), "forced_ever": self.forced_ever}
 
     def promoted(self, event: Mapping[str, Any], revision: int) -> "Record":
         """Return the record after a promotion."""
@@ -160,11 +209,9 @@ def read_record(storage_root: Place, detector: str) -> Record:
     """
     path = path_of(storage_root, detector)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _content(path)
     except FileNotFoundError:
         return Record(detector, get(detector).revision)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # no date, no UTF-8, too deep
-        raise ValueError(f"{path} is no YAML ({error}); restore it from a copy") from error
     if not isinstance(content, dict) or set(content) != _KEYS:
         raise ValueError(
             f"{path} must hold exactly {', '.join(sorted(_KEYS))}; restore it from a copy"
@@ -185,6 +232,46 @@ def read_record(storage_root: Place, detector: str) -> Record:
     return Record(detector, content["revision"], values, content["promotion_id"], history)
 
 
+def read_records(storage_root: Place) -> list[Record]:
+    """Read what is promoted of every detector that ever was, by name.
+
+    Raises
+    ------
+    ValueError
+        If a file is no record of a detector.
+    """
+    names = [file.name.removesuffix(".yaml") for file in matching(storage_root / FOLDER, "*.yaml")]
+    return [read_record(storage_root, get(name).name) for name in names]
+
+
+def _content(path: Place) -> object:
+    """Return what stands in a file, which is small."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = yaml.safe_load(text) if len(text) <= _MOST_TEXT else None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # no date, no UTF-8, too deep
+        raise ValueError(f"{path} is no YAML ({error}); restore it from a copy") from error
+    if len(text) > _MOST_TEXT or _holds_more_than(_MOST_VALUES, content):
+        raise ValueError(
+            f"{path} has more than {_MOST_TEXT:,} characters or {_MOST_VALUES:,} values; restore "
+            "it from a copy"
+        )
+    return content
+
+
+def _holds_more_than(most: int, content: object) -> bool:
+    """Count values, those behind references as often as they are reached."""
+    left, seen = [content], 0
+    while left and seen <= most:
+        seen += 1
+        one = left.pop()
+        if isinstance(one, dict):
+            left += [*one.keys(), *one.values()]
+        elif isinstance(one, list | tuple | set):
+            left += one
+    return seen > most
+
+
 def _history_faults(history: object) -> list[str]:
     """Name the first event that is none."""
     if not isinstance(history, list):
@@ -195,7 +282,27 @@ def _history_faults(history: object) -> list[str]:
         for name, allowed in _EVENT.items():
             if not allowed(event[name]):
                 return [f"event {number} of history: {name} has no legal value"]
+        if event["action"] == "promote":
+            fault = _promotion_fault(event)
+            if fault:
+                return [f"event {number} of history: {fault} has no legal value"]
     return []
+
+
+def _promotion_fault(event: Mapping[str, Any]) -> str:
+    """Name what a promotion says of its evidence in no legal way, empty where all is well."""
+    if not _are_numbers(event["new"]):
+        return "new"
+    for part, known in _PROMOTION.items():
+        found = event.get(part)
+        if part == "holdout" and found is None:
+            continue
+        if not isinstance(found, dict):
+            return part
+        for name, allowed in known.items():
+            if not allowed(found.get(name)):
+                return f"{part}.{name}"
+    return ""
 
 
 def value_faults(detector: Detector, values: object) -> list[str]:

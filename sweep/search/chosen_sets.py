@@ -16,6 +16,7 @@ from sweep.search.identity import set_ids, set_keys
 from sweep.search.merge import Merged
 from sweep.search.plan import DetectorPlan, SweepPlan
 from sweep.search.spec import SweepSpec
+from sweep.store.bounds import collected
 from sweep.store.results import FUNNEL, SORT_KEYS, TRADES, Results, dataset
 from sweep.store.tables import TRADE_ROWS
 
@@ -101,7 +102,7 @@ def write_trades(
             if spec.results.trades == "all":
                 files = results.parts(plan.detector.name, kind="trades")
                 if files:
-                    table = dataset(files, fixed=True).to_table()
+                    table = collected(dataset(files, fixed=True))
                     # Sets evaluated in full are among them, and blocks of two runs may overlap.
                     mine = pa.array(list(sets.results))
                     found.append(table.filter(pc.invert(pc.is_in(table["set_id"], mine))))

@@ -4,20 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sweep.store.atomic import remove_leftovers, replacing
+from sweep.store.bounds import DamagedFile, file_fault, text_fault, texts_of
 from sweep.store.place import Place, place
-
-#: A staged day of every US stock has 2.5 million minutes; a hostile file claims any number.
-_MOST_ROWS = 20_000_000
-_MOST_BYTES = 4 * 1024**3
-_LONGEST_TEXT = 4_096
-
-
-class DamagedFile(ValueError):  # noqa: N818 - what it is
-    """A file that is no readable Parquet file of this store; the text names it and the remedy."""
 
 
 class Folder:
@@ -60,26 +51,11 @@ class Folder:
         FileNotFoundError
             If it is not there.
         DamagedFile
-            If it is no Parquet file of this schema.
+            If it is no Parquet file of this schema, or larger than one of this store.
         """
         path = self.join(*parts)
-        wanted = list(columns) if columns is not None else schema.names
         source = path if isinstance(path, Path) else pa.BufferReader(path.read_bytes())
-        texts = [field.name for field in schema if pa.types.is_string(field.type)]
-        try:
-            # As a dictionary a text of a thousand rows is held once, however long it is.
-            with pq.ParquetFile(source, read_dictionary=texts) as file:
-                _bound(path, file.metadata)
-                table = file.read(columns=wanted, use_threads=False).select(wanted)
-            _bound_texts(path, table)
-            return table.cast(pa.schema([schema.field(name) for name in wanted]))
-        except (pa.ArrowException, KeyError, OSError, UnicodeDecodeError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # of the disk, not of what stands in the file
-            raise DamagedFile(
-                f"{path} is not a readable file of this store ({error}); "
-                "delete it and run the backfill again"
-            ) from error
+        return read_file(source, path, schema=schema, columns=columns)
 
     def replace(self, *parts: str, table: pa.Table) -> None:
         """Write one file atomically: a temporary name and a rename, in a bucket one PUT.
@@ -103,30 +79,57 @@ class Folder:
         remove_leftovers(self.join(*parts))
 
 
-def _bound(path: Place, metadata: pq.FileMetaData) -> None:
-    """Refuse a file that says of itself that it is too large, before it is read."""
-    groups = range(metadata.num_row_groups)
-    size = sum(metadata.row_group(group).total_byte_size for group in groups)
-    for count, most, what in (
-        (metadata.num_rows, _MOST_ROWS, "rows"),
-        (size, _MOST_BYTES, "bytes of values"),
-    ):
-        if count > most:
-            raise DamagedFile(
-                f"{path} has {count:,} {what}, a file of this store {most:,} at most; "
-                "delete it and run the backfill again"
-            )
+def read_file(
+    source: Path | pa.BufferReader,
+    named: Place,
+    *,
+    schema: pa.Schema,
+    columns: Sequence[str] | None = None,
+    holding: tuple[str, str] | None = None,
+) -> pa.Table:
+    """Read a file of bars within bounds.
+
+    Parameters
+    ----------
+    source, named
+        The file, and how errors call it.
+    schema, columns
+        Columns come in the order of the schema.
+    holding
+        Column and value: row groups that cannot have it, by their statistics, are left out.
+
+    Raises
+    ------
+    DamagedFile
+        If it is no Parquet file of this schema, or larger than one of this store.
+    """
+    wanted = list(columns) if columns is not None else schema.names
+    remedy = "delete it and run the backfill again"
+    try:
+        metadata = pq.read_metadata(source)
+        fault = file_fault(metadata)
+        if fault:
+            raise DamagedFile(f"{named} {fault} in a file of this store; {remedy}")
+        # As a dictionary a text of a thousand rows is held once, however long it is.
+        texts = texts_of(metadata)
+        with pq.ParquetFile(source, metadata=metadata, read_dictionary=texts) as file:
+            groups = [n for n in range(file.num_row_groups) if _may_hold(file, n, holding)]
+            table = file.read_row_groups(groups, columns=wanted, use_threads=False).select(wanted)
+        fault = text_fault(table)
+        if fault:
+            raise DamagedFile(f"{named} {fault} in a file of this store; {remedy}")
+        return table.cast(pa.schema([schema.field(name) for name in wanted]))
+    except (pa.ArrowException, KeyError, OSError, TypeError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk, not of what stands in the file
+        raise DamagedFile(
+            f"{named} is not a readable file of this store ({error}); {remedy}"
+        ) from error
 
 
-def _bound_texts(path: Place, table: pa.Table) -> None:
-    """Refuse texts that are long, before every row gets its own copy."""
-    for name in table.column_names:
-        for chunk in table[name].chunks:
-            if not pa.types.is_dictionary(chunk.type):
-                continue
-            longest = pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0
-            if longest > _LONGEST_TEXT:
-                raise DamagedFile(
-                    f"{path}: {name} has a text of {longest:,} bytes, a file of this store "
-                    f"{_LONGEST_TEXT:,} at most; delete it and run the backfill again"
-                )
+def _may_hold(file: pq.ParquetFile, group: int, holding: tuple[str, str] | None) -> bool:
+    if holding is None or holding[0] not in file.schema.names:
+        return True
+    place = file.schema.names.index(holding[0])
+    known = file.metadata.row_group(group).column(place).statistics
+    return known is None or not known.has_min_max or known.min <= holding[1] <= known.max

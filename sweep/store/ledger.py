@@ -20,12 +20,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sweep.store.atomic import replacing
+from sweep.store.bounds import file_fault
 from sweep.store.copies import fetched
 from sweep.store.place import Place, matching, place
 
 FOLDER = "ledger"
 _META = b"detector-sweep"
 _ABOUT = {"detector": str, "revision": int, "settings": str, "sessions": dict, "sweep": str}
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # all that goes into SQL
+_MOST_REVISION = 1_000_000
 _FAULTS = (pa.ArrowException, OSError, RecursionError, KeyError, TypeError, ValueError)
 _log = logging.getLogger(__name__)
 
@@ -132,7 +135,7 @@ class Ledger:
             parquet = pq.ParquetFile(pa.BufferReader(content))
             about = _about(parquet)
             text = parquet.schema_arrow.metadata[_META].decode()
-            expected = _name(about["detector"], text, parquet.read()["set_key"].to_numpy())
+            expected = _name(about["detector"], text, _tries(parquet))
         except _FAULTS as error:
             raise ValueError(f"{name} is no ledger file: {error}") from error
         if name != expected:
@@ -153,14 +156,18 @@ class Ledger:
         wanted = {symbol: set(days) for symbol, days in sessions.items()}
         tries: dict[tuple[int, str], list[NDArray[np.uint64]]] = {}
         sweeps = set()
-        for _, parquet, about in self._opened(detector):
+        for file, parquet, about in self._opened(detector):
             if not any(
                 wanted.get(symbol, set()).intersection(days)
                 for symbol, days in about["sessions"].items()
             ):
                 continue
-            group = tries.setdefault((about["revision"], about["settings"]), [])
-            group.append(parquet.read()["set_key"].to_numpy())
+            try:
+                keys = _tries(parquet)
+            except _FAULTS as error:
+                _left_out(file, error)
+                continue
+            tries.setdefault((about["revision"], about["settings"]), []).append(keys)
             sweeps.add(about["sweep"])
         distinct = sum(len(np.unique(np.concatenate(parts))) for parts in tries.values())
         return Tries(distinct, len(sweeps))
@@ -192,7 +199,7 @@ class Ledger:
                 parquet = pq.ParquetFile(source)
                 about = _about(parquet)
             except _FAULTS as error:
-                _warn(f"{file} is no ledger file, its tries are not counted; remove it: {error}")
+                _left_out(file, error)
                 continue
             if about["detector"] == detector:
                 yield file, parquet, about
@@ -206,18 +213,38 @@ def _name(detector: str, about: str, tries: NDArray[np.uint64]) -> str:
 
 def _about(parquet: pq.ParquetFile) -> dict[str, Any]:
     """Return what a file says of its tries, if all of it is there and of its kind."""
+    fault = file_fault(parquet.metadata)
+    if fault:
+        raise ValueError(fault)
     if not parquet.schema_arrow.field("set_key").type.equals(pa.uint64()):
         raise ValueError("set_key is not uint64")
     about = json.loads(parquet.schema_arrow.metadata[_META])
     for key, kind in _ABOUT.items():
         if type(about[key]) is not kind:
             raise ValueError(f"{key} must be of type {kind.__name__}, is {about[key]!r:.60}")
+        if kind is str and not _NAME.fullmatch(about[key]):
+            raise ValueError(f"{key} must be 1 to 64 letters and digits, is {about[key]!r:.60}")
+    if not 0 <= about["revision"] <= _MOST_REVISION:
+        raise ValueError(f"revision must be in 0..{_MOST_REVISION}, is {about['revision']!s:.20}")
     for symbol, days in about["sessions"].items():
         if not isinstance(days, list):
             raise ValueError(f"sessions of {symbol} must be a list, is {days!r:.60}")  # noqa: TRY004 - a fault of a file
         for day in days:
             dt.date.fromisoformat(day)
     return dict(about)
+
+
+def _tries(parquet: pq.ParquetFile) -> NDArray[np.uint64]:
+    """Read the tries of a file."""
+    keys = parquet.read(["set_key"])["set_key"]
+    if keys.null_count:
+        raise ValueError("set_key has nulls")
+    found: NDArray[np.uint64] = keys.to_numpy()
+    return found
+
+
+def _left_out(file: Place, error: Exception) -> None:
+    _warn(f"{file} is no ledger file, its tries are not counted; remove it: {error}")
 
 
 @functools.cache

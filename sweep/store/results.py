@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sweep.store.atomic import replacing
+from sweep.store.bounds import DamagedFile, collected, result_fault
 from sweep.store.copies import fetched, fetched_all, forget
 from sweep.store.place import ObjectPath, Place, matching, place, rename
 
@@ -133,7 +134,7 @@ class Results:
         return matching(self.path / PARTS / kind, f"{detector}-*.parquet")
 
     def set_aside_damaged(self, detector: str) -> list[str]:
-        """Rename finished blocks that are no readable Parquet file, so that they are done again.
+        """Rename finished blocks that cannot be read within bounds, so that they are done again.
 
         Returns
         -------
@@ -143,9 +144,7 @@ class Results:
         damaged = set()
         for kind in _KINDS:
             for file in self.parts(detector, kind):
-                try:
-                    pq.read_metadata(fetched(file, fixed=True))
-                except (pa.ArrowException, OSError):
+                if result_fault(fetched(file, fixed=True)):
                     damaged.add(file.name)
         for name in damaged:  # with its trades, or its sets
             for kind in _KINDS:
@@ -163,7 +162,7 @@ class Results:
     def read_part(self, name: str, kind: str = "sets") -> pa.Table | None:
         """Return one part, None where there is none."""
         file = self.path / PARTS / kind / name
-        return pq.read_table(fetched(file)) if file.exists() else None
+        return collected(dataset(file)) if file.exists() else None
 
     def read_parts(
         self,
@@ -199,9 +198,8 @@ class Results:
         key = ds.field("key")
         wanted = list(dict.fromkeys(("key", "status", *columns)))
         bounds = (pa.scalar(low, pa.uint64()), pa.scalar(high, pa.uint64()))
-        table = dataset(files, fixed=True).to_table(
-            columns=wanted, filter=(key >= bounds[0]) & (key <= bounds[1])
-        )
+        between = (key >= bounds[0]) & (key <= bounds[1])
+        table = collected(dataset(files, fixed=True), wanted, between)
         keys = table["key"].to_numpy()
         failed = pc.equal(table["status"], "failed").to_numpy()
         order = np.lexsort((failed, keys))
@@ -240,12 +238,22 @@ def dataset(where: Place | Sequence[Place], *, fixed: bool = False) -> ds.Datase
         A file, a folder of files, or files.
     fixed
         As for `fetched`.
+
+    Raises
+    ------
+    DamagedFile
+        If one cannot be read, or not within bounds.
     """
     if isinstance(where, Path | ObjectPath):
         files = [where] if where.is_file() else matching(where, "*.parquet")
     else:
         files = list(where)
-    return ds.dataset([str(file) for file in fetched_all(files, fixed=fixed)])
+    copies = fetched_all(files, fixed=fixed)
+    for file, copy in zip(files, copies, strict=True):
+        fault = result_fault(copy)
+        if fault:
+            raise DamagedFile(f"{file} {fault}; remove it and run its sweep again")
+    return ds.dataset([str(copy) for copy in copies])
 
 
 def read_table(
@@ -253,7 +261,7 @@ def read_table(
 ) -> pa.Table:
     """Read a table of a results folder, or the rows of one detector."""
     wanted = None if detector is None else ds.field("detector") == detector
-    return dataset(folder / name).to_table(columns=columns, filter=wanted)
+    return collected(dataset(folder / name), columns, wanted)
 
 
 def daily_chunks(

@@ -32,6 +32,7 @@ from sweep.market.schema import BARS
 from sweep.market.symbols import file_name, lookup
 from sweep.promotion.mirror import _promotion_row
 from sweep.promotion.records import _KEYS, path_of, read_record
+from sweep.report.page.promotions import write_promotions
 from sweep.search.spaces import read_spaces
 from sweep.store.folder import Folder
 from sweep.store.retry import Retry
@@ -216,7 +217,7 @@ def test_a_small_file_of_very_many_rows_is_refused_before_it_is_read(tmp_path):
     many = pa.table({"x": pa.nulls(30_000_000, pa.int8())})
     pq.write_table(many, tmp_path / "bomb.parquet", compression="zstd", row_group_size=30_000_000)
     assert (tmp_path / "bomb.parquet").stat().st_size < 100_000
-    with pytest.raises(ValueError, match="has 30,000,000 rows, a file of this store 20,000,000"):
+    with pytest.raises(ValueError, match="has 30,000,000 rows, 20,000,000 at most"):
         Folder(tmp_path).read("bomb.parquet", schema=many.schema)
 
 
@@ -227,7 +228,7 @@ def test_a_long_text_of_very_many_rows_is_refused_before_every_row_has_it(tmp_pa
     assert (tmp_path / "bomb.parquet").stat().st_size < 100_000
     schema = pa.schema([("source", pa.string())])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ValueError, match="source has a text of 1,000,000 bytes"):
+    with pytest.raises(ValueError, match="has a text of 1,000,000 bytes in source"):
         Folder(tmp_path).read("bomb.parquet", schema=schema)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB
 
@@ -254,6 +255,9 @@ NEW = {
     "old": None,
     "new": {"volume_surge_min": 2.0},
     "replaces": None,
+    "data": {"symbols": ["SPY"], "first": "2024-01-02", "last": "2024-01-04"},
+    "evidence": {"verdict": "holds", "summary": "It holds.", "pbo": 0.1},
+    "holdout": {"first": "2024-01-03", "last": "2024-01-04", "sessions": 2, "mean_r_new": 0.1},
 }
 GOOD = {
     "detector": DETECTOR,
@@ -274,6 +278,11 @@ def altered(good, odd):
 promotion = st.one_of(
     altered(GOOD, in_yaml).map(yaml.safe_dump),
     altered(NEW, in_yaml).map(lambda event: yaml.safe_dump(GOOD | {"history": [event, NEW]})),
+    st.sampled_from(["data", "evidence", "holdout"]).flatmap(
+        lambda part: altered(NEW[part], in_yaml).map(
+            lambda found: yaml.safe_dump(GOOD | {"history": [NEW | {part: found}]})
+        )
+    ),
     st.dictionaries(key, st.floats(0, 100) | in_yaml, max_size=3).map(
         lambda values: yaml.safe_dump(GOOD | {"parameters": values})
     ),
@@ -310,3 +319,17 @@ def test_a_promotion_file_is_read_or_refused(tmp_path, content):
     if record.current is not None:
         assert record.undone("2024-01-06").history[:-1] == record.history
     assert all(_promotion_row(record, event)["promoted_at"] for event in record.history)
+    if record.history:
+        assert "Promotions" in write_promotions(tmp_path, [record.shown()]).read_text()
+
+
+def test_a_short_record_that_refers_to_very_many_values_is_refused(tmp_path):
+    file = path_of(tmp_path, DETECTOR)
+    file.parent.mkdir()
+    rows = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    file.write_text("\n".join(["a0: &a0 [x]", *rows]))
+    with pytest.raises(ValueError, match="16,777,216 characters or 1,000,000 values"):
+        read_record(tmp_path, DETECTOR)
+    file.write_bytes(b"#" * (16 * 1024**2 + 1))
+    with pytest.raises(ValueError, match="has more than 16,777,216 characters"):
+        read_record(tmp_path, DETECTOR)

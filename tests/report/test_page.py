@@ -11,6 +11,7 @@ import pytest
 from made_up_sweep import SWEEP, make_sweep, write_promotion
 
 from sweep.market.calendar import as_dates, session_table
+from sweep.promotion.records import read_records
 from sweep.report.page.binning import axes_of
 from sweep.report.page.compare import write_comparison
 from sweep.report.page.distribution import histogram
@@ -288,9 +289,10 @@ def test_an_unknown_sweep_is_named_with_those_that_are_there(sweep):
 
 def test_a_promotion_is_shown_before_and_after_with_its_reason(tmp_path):
     with pytest.raises(ValueError, match="nothing was promoted"):
-        write_promotions(tmp_path)
+        write_promotions(tmp_path, [])
     write_promotion(tmp_path)
-    text = write_promotions(tmp_path).read_text(encoding="utf-8")
+    records = [record.shown() for record in read_records(tmp_path)]
+    text = write_promotions(tmp_path, records).read_text(encoding="utf-8")
     words = " ".join(" ".join(Elements(text).words).split())
     assert "0 of 1 detectors run on promoted parameters" in words
     assert "Forced, because: because <b>I</b> say so" in words

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from made_up_sweep import make_sweep, write_promotion
 
+from sweep.promotion.records import read_records
 from sweep.report.page.compare import write_comparison
 from sweep.report.page.promotions import write_promotions
 from sweep.report.page.write import write_report
@@ -80,11 +81,12 @@ def test_comparison_and_promotions_are_accessible(browser, tmp_path):
         make_sweep(tmp_path, DETECTORS, name="sfedcba987654"),
     ]
     write_promotion(tmp_path)
+    promoted = [record.shown() for record in read_records(tmp_path)]
     context = browser.new_context()  # axe wants a page of a context of its own
     page = context.new_page()
     wrong = []
     page.on("console", lambda message: wrong.append(message.text))
-    for made in (write_comparison(folders), write_promotions(tmp_path)):
+    for made in (write_comparison(folders), write_promotions(tmp_path, promoted)):
         page.goto(made.as_uri())
         found = Axe().run(page).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []

@@ -1,4 +1,9 @@
+import hashlib
+import json
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sweep.store.database import Database
@@ -77,3 +82,58 @@ def test_sql_has_a_row_per_file_whose_range_and_count_it_says(tmp_path, ledger):
     assert (row["tries"], row["settings_hash"], row["sweep_id"]) == (3, "a", "s1")
     (other,) = (row for row in stored.values() if row["tries"] == 1)
     assert [str(other[name]) for name in ("first_session", "last_session")] == [DAYS[0], DAYS[2]]
+
+
+ABOUT = {
+    "detector": "breakout_bullish",
+    "revision": 1,
+    "settings": "a",
+    "sessions": {"SPY": DAYS},
+    "sweep": "s9",
+}
+
+
+def forged(keys=(7, 8), **changes):
+    """Return name and content of a file that says what a ledger would not write."""
+    text = json.dumps(ABOUT | changes, sort_keys=True, separators=(",", ":"))
+    keys = pa.array(keys, pa.uint64())
+    sink = pa.BufferOutputStream()
+    schema = pa.schema([("set_key", pa.uint64())], {b"detector-sweep": text.encode()})
+    pq.write_table(pa.table([keys], schema=schema), sink)
+    digest = hashlib.sha256(text.encode() + keys.drop_null().to_numpy().tobytes()).hexdigest()
+    return f"breakout_bullish-{digest[:24]}.parquet", sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"revision": 10**300}, "revision must be in 0..1000000, is 10000"),
+        ({"revision": -1}, "revision must be in"),
+        ({"sweep": "s\0"}, "sweep must be 1 to 64 letters and digits"),
+        ({"settings": ""}, "settings must be 1 to 64 letters and digits"),
+        ({"keys": (None, 3)}, "set_key has nulls"),
+    ],
+)
+def test_a_forged_file_is_refused_and_counts_nothing(tmp_path, ledger, caplog, changes, said):
+    append(ledger, [1, 2])
+    name, content = forged(**changes)
+    with pytest.raises(ValueError, match=f"{name} is no ledger file: .*{said}"):
+        ledger.admit("breakout_bullish", name, content)
+    (tmp_path / "ledger" / name).write_bytes(content)
+    assert count(ledger) == 2
+    assert said in caplog.text
+
+
+def test_an_honest_file_of_another_ledger_is_admitted(ledger):
+    ledger.admit("breakout_bullish", *forged())
+    assert count(ledger) == 2
+
+
+def test_a_page_damaged_behind_a_good_footer_is_told_and_left_out(tmp_path, ledger, caplog):
+    append(ledger, [1, 2])
+    name, content = forged(range(5_000))
+    damaged = bytearray(content)
+    damaged[20:2_000] = bytes(1_980)
+    (tmp_path / "ledger" / name).write_bytes(damaged)
+    assert count(ledger) == 2
+    assert f"{name} is no ledger file" in caplog.text

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
 from markupsafe import Markup
 
 from sweep.report.page.markup import h, table
 from sweep.report.page.scales import UNKNOWN, count, percent, plain, short, signed
 from sweep.report.page.verdict_part import chip
 from sweep.report.page.write import Part, page
-from sweep.store.place import Place, matching
+from sweep.store.place import Place
 from sweep.store.results import Results
 
 PAGE = "promotions.html"
@@ -18,8 +17,16 @@ PAGE = "promotions.html"
 Event = Mapping[str, Any]
 
 
-def write_promotions(storage_root: Place) -> Place:
+def write_promotions(storage_root: Place, records: Sequence[Mapping[str, Any]]) -> Place:
     """Write a page of all promotions of a storage root, the newest event of a detector first.
+
+    Parameters
+    ----------
+    storage_root
+        Where the page goes.
+    records
+        Of every detector `detector`, `parameters`, `forced_ever` and `history`, as
+        `sweep.promotion.records` reads and checks them.
 
     Returns
     -------
@@ -31,8 +38,6 @@ def write_promotions(storage_root: Place) -> Place:
     ValueError
         If nothing was ever promoted.
     """
-    files = matching(storage_root / "promotions", "*.yaml")
-    records = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
     if not records:
         raise ValueError(
             f"nothing was promoted in {storage_root}; promote a sweep first: "
@@ -89,17 +94,22 @@ def _minute(event: Event) -> str:
 def _holdout(found: Mapping[str, Any] | None) -> Markup:
     if found is None:
         return h("p", "No hold-out was looked at.", class_="faint")
+    get = found.get
     rows = [
-        ("Net R a day", signed(found["mean_r_old"]), signed(found["mean_r_new"])),
-        ("Trades", count(found["trades_old"]), count(found["trades_new"])),
+        ("Net R a day", signed(get("mean_r_old")), signed(get("mean_r_new"))),
+        ("Trades", count(get("trades_old")), count(get("trades_new"))),
     ]
-    seen = found["sets_seen"]
-    times = "for the first time" if seen == 1 else f"{seen} sets have seen it, so it proves less"
+    seen = get("sets_seen")
+    times = (
+        "for the first time"
+        if seen == 1
+        else f"{count(seen)} sets have seen it, so it proves less"
+    )
     return h(
         "div",
         h("h4", f"Hold-out, {found['first']} to {found['last']}"),
         _table("Hold-out before and after", ("", "Before", "After"), rows),
-        h("p", f"{found['sessions']} sessions; {times}.", class_="faint"),
+        h("p", f"{count(get('sessions'))} sessions; {times}.", class_="faint"),
     )
 
 
