@@ -27,11 +27,13 @@ def metrics(bench):
     assert sure <= there, f"documented, not exported: {sorted(sure - there)}"
     assert ours <= guide, f"exported, not documented: {sorted(ours - guide)}"
     sweep = results_of(root).name
-    (sets,) = re.findall(
+    # Drivers of cases before, of the same id, are exported for a while.
+    found = re.findall(
         rf'^ray_detector_sweep_sets_total{{.*sweep="{sweep}".*}} (\S+)', text, re.MULTILINE
     )
-    assert 0 < float(sets) <= 2 * SETS, sets
-    return f"{len(sure)} documented names scraped in mid-sweep, at {float(sets):.0f} sets"
+    sets = min(map(float, found), default=0.0)
+    assert 0 < sets <= 2 * SETS, found
+    return f"{len(sure)} documented names scraped in mid-sweep, at {sets:.0f} sets"
 
 
 def documented(guide):
