@@ -17,7 +17,8 @@ FIRST_SETS = 64
 TARGET_S = 2.0
 HEAD_S = 0.02  # processor time of the driver a trial, measured 18 ms (benchmarks/head.py)
 LEAST_S = 0.2
-MOST_CELLS = 8_000_000  # sets x sessions of a block: 64 MB of daily results
+MOST_CELLS = 16_000_000  # of 4 bytes in the rows of a block: 64 MB
+SET_CELLS = 160  # of a set beside its sessions: parameters, metrics, what folds see
 MOST_RANGES = 2_000
 MOST_TRIES = 3  # of a block whose worker dies
 _TAIL = 3  # blocks per worker that what is left should make
@@ -86,7 +87,7 @@ class BlockQueue:
         self._returned: dict[str, list[Block]] = {name: [] for name in self._pending}
         self._tries: Counter[Block] = Counter()
         self._seconds_per_set: dict[str, float] = {}
-        self._most = max(1, MOST_CELLS // max(1, n_sessions))
+        self._most = max(1, MOST_CELLS // (n_sessions + SET_CELLS))
         self._workers = workers
         self._block_size = block_size
 

@@ -15,7 +15,7 @@ import numpy as np
 from sweep.engine.candidates import CandidateTable
 from sweep.evidence.criteria import Thresholds
 from sweep.evidence.luck import expected_max_z
-from sweep.search.blocks import FIRST_SETS, MOST_CELLS, TARGET_S
+from sweep.search.blocks import FIRST_SETS, MOST_CELLS, SET_CELLS, TARGET_S
 from sweep.search.evaluation import Task, evaluate_sets
 from sweep.search.halving import Halving
 from sweep.search.plan import DetectorPlan, SweepPlan, make_plan
@@ -201,7 +201,8 @@ def _effort(plan: SweepPlan, measured: Sequence[Measured], workers: int) -> str:
     seconds = _START_S + longest + engine / workers + judging
     tables = sum(one.table_bytes for one in left)
     rows = sum(one.bytes_per_set * one.evaluated for one in measured)
-    block = 3 * 8 * min(MOST_CELLS, len(plan.dates) * max(_block_sets(one) for one in left))
+    cells = (len(plan.dates) + SET_CELLS) * max(_block_sets(one) for one in left)
+    block = 2 * 4 * min(MOST_CELLS, cells)  # its rows, and room for them to be compressed
     search = "" if not plan.spec.search.adaptive else ", and the time that proposals take"
     return (
         f"about {dt.timedelta(seconds=math.ceil(seconds))} on {workers} processors "

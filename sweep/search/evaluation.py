@@ -38,6 +38,7 @@ Evaluate = Callable[..., BlockResult]
 
 _TEXT_LENGTH = 300
 _SPARSE = 32  # proposals drawn for one that is wanted, at most
+_SLICE_CELLS = 800_000  # sets x sessions of a pass of the engine, 16 bytes each
 _TRADE_CELLS = 500_000  # sets x candidates of one recording pass, 14 numbers each
 
 
@@ -163,79 +164,100 @@ def evaluate_sets(
     for mask, reason in invalid_reasons(task.detector, sets):
         text[mask & (status == "ok")] = reason
         status[mask] = "invalid"
-    begun = time.perf_counter()
-    # Begun with no sets at all, so that a block without a good one has the same columns.
-    good = [(np.empty(0, np.int64), _nothing(task))]
-    pending = [np.flatnonzero(status == "ok")]
+    keys = set_keys(task.detector, sets)
+    order = np.argsort(keys, kind="stable")
+    place = np.empty(n, np.int64)
+    place[order] = np.arange(n)
+    columns = _Columns(task, n)
+    best, seconds = -math.inf, 0.0
+    pending = _slices(np.flatnonzero(status == "ok"), max(1, _SLICE_CELLS // len(task.columns)))
     while pending:
         rows = pending.pop()
-        if len(rows) == 0:
-            continue
+        begun = time.perf_counter()
         try:
-            good.append((rows, evaluate(task.detector, tables, sets.take(rows))))
+            result = evaluate(task.detector, tables, sets.take(rows))
         except Exception as error:  # noqa: BLE001 - the boundary at which a set may fail
             if len(rows) > 1:
-                pending += [rows[: len(rows) // 2], rows[len(rows) // 2 :]]
+                pending += _slices(rows, (len(rows) + 1) // 2)
                 continue
             status[rows] = "failed"
             text[rows] = f"{type(error).__name__}: {error}"[:_TEXT_LENGTH]
-    seconds = time.perf_counter() - begun
-    keys = set_keys(task.detector, sets)
-    table = _rows_table(task, keys, sets, status, text, good)
+            continue
+        finally:
+            seconds += time.perf_counter() - begun
+        columns.put(place[rows], result)
+        best = max(best, _best(task, result))
+    table = pa.table(
+        {
+            "key": pa.array(keys[order]),
+            "status": pa.array(status[order], pa.string()),
+            "text": pa.array(text[order], pa.string()),
+            **{f"param.{name}": pa.array(values[order]) for name, values in sets.values.items()},
+            **columns.arrow(),
+        }
+    )
     trades = None
     if task.record_trades:
-        done = np.concatenate([rows for rows, _ in good])
+        done = np.flatnonzero(status == "ok")
         trades = _all_trades(task, tables, sets.take(done), keys[done])
-    failed = int((status == "failed").sum())
-    return BlockRows(keys, table, trades, failed, seconds, _best(task, [r for _, r in good]))
+    return BlockRows(keys, table, trades, int((status == "failed").sum()), seconds, best)
 
 
-def _best(task: Task, results: Sequence[BlockResult]) -> float:
+def _slices(rows: NDArray[np.int64], length: int) -> list[NDArray[np.int64]]:
+    """Cut rows into pieces, the last one first."""
+    return [rows[start : start + length] for start in range(0, len(rows), length)][::-1]
+
+
+def _best(task: Task, result: BlockResult) -> float:
     """Return the best objective of the feasible sets, -inf where there is none."""
-    best = -math.inf
-    for result in results:
-        values = task.objective.of(result.metrics)
-        usable = (total_violation(task.constraints, result.metrics) == 0.0) & ~np.isnan(values)
-        best = max(best, float(np.max(values, where=usable, initial=-np.inf)))
-    return best
+    values = task.objective.of(result.metrics)
+    usable = (total_violation(task.constraints, result.metrics) == 0.0) & ~np.isnan(values)
+    return float(np.max(values, where=usable, initial=-np.inf))
 
 
-def _rows_table(
-    task: Task,
-    keys: Keys,
-    sets: ParameterSets,
-    status: NDArray[np.object_],
-    text: NDArray[np.object_],
-    good: Sequence[tuple[NDArray[np.int64], BlockResult]],
-) -> pa.Table:
-    """Return the rows of a block, sorted by key."""
-    order = np.argsort(keys, kind="stable")
-    columns: dict[str, pa.Array] = {
-        "key": pa.array(keys[order]),
-        "status": pa.array(status[order], pa.string()),
-        "text": pa.array(text[order], pa.string()),
-    }
-    for name, values in sets.values.items():
-        columns[f"param.{name}"] = pa.array(values[order])
-    place = np.full(len(keys), -1, np.int64)
-    place[np.concatenate([found for found, _ in good])] = np.arange(sum(len(f) for f, _ in good))
-    place = place[order]
-    for name in good[0][1].metrics:
-        column = np.concatenate([result.metrics[name] for _, result in good])
-        columns[name] = _spread(column, place)
-    daily = np.concatenate([result.daily for _, result in good])
-    counts = np.concatenate([result.daily_trades for _, result in good])
-    for name, values in _fold_columns(task, daily, counts).items():
-        columns[name] = _spread(values, place)
-    on_axis = np.full((len(daily), task.n_sessions), np.nan, np.float32)
-    on_axis[:, task.columns] = daily
-    columns["r"] = _spread(on_axis, place)
-    return pa.table(columns)
+class _Columns:
+    """What was measured of the sets of a block, filled a slice at a time.
+
+    Slices stay in cache and their temporaries small; a whole block at once took twice the time,
+    most of it memory touched for the first time.
+    """
+
+    def __init__(self, task: Task, n: int) -> None:
+        none = np.zeros((0, len(task.columns)))
+        counts = np.zeros(none.shape, np.int32)
+        nothing = BlockResult(metrics_of(empty_sums(0), none, counts, 1), none, counts)
+        self._task = task
+        # Of no sets at all, so that a block without a good one has the same columns.
+        self._columns = {
+            name: np.zeros((n, *values.shape[1:]), values.dtype)
+            for name, values in _measured(task, nothing).items()
+        }
+        self._there = np.zeros(n, np.bool_)
+
+    def put(self, rows: NDArray[np.int64], result: BlockResult) -> None:
+        """Fill rows."""
+        for name, values in _measured(self._task, result).items():
+            self._columns[name][rows] = values
+        self._there[rows] = True
+
+    def arrow(self) -> dict[str, pa.Array]:
+        """Return the columns, null where nothing was put; NaN is null too, save inside a list."""
+        absent = ~self._there
+        mask = pa.array(absent) if absent.any() else None
+        return {
+            name: pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1], mask=mask)
+            if values.ndim == 2
+            else pa.array(values, mask=absent | np.isnan(values))
+            for name, values in self._columns.items()
+        }
 
 
-def _nothing(task: Task) -> BlockResult:
-    daily, counts = np.zeros((0, len(task.columns))), np.zeros((0, len(task.columns)), np.int32)
-    return BlockResult(metrics_of(empty_sums(0), daily, counts, 1), daily, counts)
+def _measured(task: Task, result: BlockResult) -> dict[str, NDArray[Any]]:
+    """Return all columns of evaluated sets: metrics, what folds see, daily R on the axis."""
+    on_axis = np.full((len(result.daily), task.n_sessions), np.nan, np.float32)
+    on_axis[:, task.columns] = result.daily
+    folds = _fold_columns(task, result.daily, result.daily_trades)
+    return {**result.metrics, **folds, "r": on_axis}
 
 
 def _fold_columns(task: Task, daily: Float, counts: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
@@ -264,21 +286,6 @@ def _fold_columns(task: Task, daily: Float, counts: NDArray[np.int32]) -> dict[s
         found["fold_out_mean"][:, k] = outside["daily_mean_r"]
         found["fold_out_trades"][:, k] = outside["trades"]
     return found
-
-
-def _spread(values: NDArray[Any], place: NDArray[np.int64]) -> pa.Array:
-    """Return a column with row `place` of the values in each row, null at -1; NaN is null too."""
-    absent = place < 0
-    if absent.all():
-        shown = np.zeros((len(place), *values.shape[1:]), values.dtype)
-    else:
-        shown = values[np.maximum(place, 0)]
-    mask = pa.array(absent) if absent.any() else None
-    if values.ndim == 2:
-        return pa.FixedSizeListArray.from_arrays(
-            pa.array(shown.ravel()), values.shape[1], mask=mask
-        )
-    return pa.array(shown, mask=absent | np.isnan(shown))
 
 
 def _all_trades(

@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from sweep.engine.block import evaluate_block
 from sweep.engine.candidates import CandidateTable, build_candidates
@@ -14,9 +15,11 @@ from sweep.search.adaptive_trial import run_search
 from sweep.search.evaluation import Task, evaluate_ranges
 from sweep.search.halving import write_scores
 from sweep.search.identity import block_name
-from sweep.search.plan import DetectorPlan
 from sweep.store.place import Place
 from sweep.store.results import Results
+
+if TYPE_CHECKING:  # what makes plans is 90 MB of imports, which trials have no use for
+    from sweep.search.plan import DetectorPlan
 
 _PATIENCE_S = 600.0  # 10 GB by a tenth of a 10 Gbit line take 80 s
 
@@ -49,7 +52,7 @@ _ready: dict[tuple[str, str, int], tuple[CandidateTable, ...]] = {}
 
 
 def build_table(
-    plan: DetectorPlan, data: SymbolData, fills: FillSettings, costs: Costs
+    plan: "DetectorPlan", data: SymbolData, fills: FillSettings, costs: Costs
 ) -> CandidateTable:
     """Build the candidates of one detector on one symbol for the whole space; a Ray task."""
     return build_candidates(
@@ -123,6 +126,7 @@ def write_block(
         if rows.trades is not None:
             results.write_part(name, rows.trades, kind="trades")
         results.write_part(name, rows.sets)
+    pa.default_memory_pool().release_unused()  # 20 MB that only writing needs
     return {
         "sets": len(rows.keys),
         "settled": len(rows.keys),

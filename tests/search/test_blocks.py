@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.search.blocks import FIRST_SETS, LEAST_S, MOST_CELLS, TARGET_S, BlockQueue
+from sweep.search.blocks import FIRST_SETS, LEAST_S, MOST_CELLS, SET_CELLS, TARGET_S, BlockQueue
 
 
 def queue(positions, *, n_sessions=100, workers=2, block_size=None):
@@ -65,7 +65,7 @@ def test_the_last_blocks_are_short_but_never_below_the_least():
 def test_memory_of_a_block_is_bounded():
     blocks = queue({"a": np.arange(10_000_000)}, n_sessions=1_000)
     blocks.measured("a", 1, 1e-9)
-    assert len(blocks.take()) == MOST_CELLS // 1_000
+    assert len(blocks.take()) == MOST_CELLS // (1_000 + SET_CELLS)
 
 
 def test_nothing_to_do_is_no_block():
