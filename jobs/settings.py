@@ -3,7 +3,7 @@
 import datetime as dt
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import conf
 from detectors.features.option_settings import OptionSettings
@@ -13,15 +13,9 @@ from sweep.backtest.spec import BacktestSpec
 from sweep.engine.settings import Costs, FillSettings
 from sweep.evidence.criteria import Thresholds
 from sweep.ingest.load import stored_range
-from sweep.ingest.rest import RestSettings
-from sweep.ingest.s3_files import day_files
-from sweep.ingest.sources import DaySource
-from sweep.ingest.spec import BackfillSpec
 from sweep.ingest.suggest import backfill_command
-from sweep.ingest.watch import WatchSpec
 from sweep.market import timeframes
 from sweep.market.symbols import lookup
-from sweep.promotion.promote import PromotionSpec
 from sweep.promotion.records import promoted_parameters
 from sweep.search.spec import (
     ExecutionSettings,
@@ -34,6 +28,12 @@ from sweep.search.spec import (
 )
 from sweep.store.lake import Lake
 from sweep.store.place import Place, place
+
+if TYPE_CHECKING:  # each for one job, and slow
+    from sweep.ingest.sources import DaySource
+    from sweep.ingest.spec import BackfillSpec
+    from sweep.ingest.watch import WatchSpec
+    from sweep.promotion.promote import PromotionSpec
 
 Config = Mapping[str, Any]
 
@@ -123,8 +123,11 @@ def storage_root(config: Config) -> Place:
     return place(given["root"], endpoint=given.get("endpoint"), region=given.get("region"))
 
 
-def backfill(config: Config) -> BackfillSpec:
+def backfill(config: Config) -> "BackfillSpec":
     """Return what a backfill is asked to do."""
+    from sweep.ingest.rest import RestSettings  # noqa: PLC0415 - slow
+    from sweep.ingest.spec import BackfillSpec  # noqa: PLC0415 - slow
+
     source, wanted = config["source"], config["symbols"]
     options = {
         name: source[name]
@@ -155,16 +158,20 @@ def backfill(config: Config) -> BackfillSpec:
     )
 
 
-def day_source(config: Config) -> DaySource | None:
+def day_source(config: Config) -> "DaySource | None":
     """Return the vendor's files that a report looks at, None where none are named."""
+    from sweep.ingest.s3_files import day_files  # noqa: PLC0415 - slow
+
     given = config["source"]
     if given["root"] is None:
         return None
     return day_files(given["root"], storage_root(config), given["endpoint"])
 
 
-def watch(config: Config) -> WatchSpec:
+def watch(config: Config) -> "WatchSpec":
     """Return what a watcher is asked to do."""
+    from sweep.ingest.watch import WatchSpec  # noqa: PLC0415 - slow
+
     return WatchSpec(
         backfill=backfill({"from": None, "to": None, **config}),
         **{name: config[name] for name in ("interval_s", "refresh_s", "lease_s", "once")},
@@ -211,8 +218,10 @@ def promotion_note(config: Config) -> str:
     return f"promoted in {root}: {', '.join(there)}; others use configured parameters"
 
 
-def promotion(config: Config) -> PromotionSpec:
+def promotion(config: Config) -> "PromotionSpec":
     """Return how to promote."""
+    from sweep.promotion.promote import PromotionSpec  # noqa: PLC0415 - slow
+
     return PromotionSpec(
         storage_root=storage_root(config),
         conf=pathlib.Path(conf.__file__).parent,

@@ -13,7 +13,6 @@ Strategies", Quantitative Finance 19(9), 2019; they cluster by k-means.
 import dataclasses
 
 import numpy as np
-from scipy.cluster import hierarchy
 
 from sweep.evidence.columns import Float, Int, Returns, constant_rows, repeatable, slices
 from sweep.evidence.trials import standardised
@@ -139,6 +138,8 @@ def _draw(
 
 def _link(members: Float, min_correlation: float) -> Int:
     """Return the group of each row, from 0, in order of first appearance."""
+    from scipy.cluster import hierarchy  # noqa: PLC0415 - slow
+
     n_members, n_sessions = members.shape
     if n_members == 1:
         return np.zeros(1, dtype=np.int64)

@@ -9,7 +9,7 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy import integrate, special
+from scipy import special
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +67,8 @@ def expected_max_z_exact(n_trials: float) -> float:
     float
         In standard deviations, absolute error below 1e-10.
     """
+    from scipy import integrate  # noqa: PLC0415 - slow
+
     trials = _trials(n_trials)
     above, _ = integrate.quad(
         lambda z: -math.expm1(trials * special.log_ndtr(z)), 0, 40, epsabs=1e-12, limit=500

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import spatial, stats
 
 from sweep.evidence.columns import Bool, Float
 
@@ -126,6 +125,8 @@ def plateau_score_nearest(
     PlateauScores
         Arrays [sets].
     """
+    from scipy import spatial, stats  # noqa: PLC0415 - slow
+
     values = _objective(objective, quantile)
     points = np.asarray(parameters, dtype=np.float64)
     if points.ndim != 2 or points.shape[:1] != values.shape:

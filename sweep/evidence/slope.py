@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from sweep.evidence.columns import Bool, Float, Int
 
@@ -94,6 +94,8 @@ def end_slope(
     EndSlope or None
         None where there are too few sets for a curve.
     """
+    from scipy import stats  # noqa: PLC0415 - slow
+
     known = usable.copy()
     known[row] = True  # what the others are near to; it need not be usable
     rows = np.flatnonzero(known)

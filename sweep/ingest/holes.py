@@ -11,20 +11,20 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from sweep.ingest.merge import MonthPlan, merge_month
 from sweep.ingest.products import Product, product_of
 from sweep.ingest.publication import due, utc_now
-from sweep.ingest.rest import API_KEY, RestClient, RestSettings
-from sweep.ingest.rest_fill import fill_by_rest
 from sweep.ingest.sources import SourceFile, apart_from, flat_file_cache
 from sweep.ingest.stage import read_manifest, stage_day
-from sweep.ingest.tally import Tally
 from sweep.market.symbols import lookup
 from sweep.store.coverage import ABSENT, COMPLETE, CoverageStore
 from sweep.store.lake import Lake
 from sweep.store.place import Place, place
+
+if TYPE_CHECKING:  # asking by REST takes half a second of imports, and most runs have no hole
+    from sweep.ingest.rest import RestSettings
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def unrecorded(
 def fill_holes(
     storage_root: str | Place,
     holes: Mapping[str, Sequence[dt.date]],
-    rest: RestSettings | None = None,
+    rest: "RestSettings | None" = None,
 ) -> list[str]:
     """Fill holes as far as it goes without an order: day files at hand, REST with a key.
 
@@ -121,8 +121,11 @@ def fill_holes(
             notes.append(f"{symbol}: {len(filled)} sessions came from day files at hand")
         if rest_of := tuple(day for day in days if day not in filled):
             left[symbol] = rest_of
-    if left and os.environ.get(API_KEY):
-        notes += _from_rest(root, left, rest or RestSettings())
+    if left:
+        from sweep.ingest.rest import API_KEY  # noqa: PLC0415 - slow
+
+        if os.environ.get(API_KEY):
+            notes += _from_rest(root, left, rest)
     for note in notes:
         _log.info(note)
     return notes
@@ -158,10 +161,14 @@ def _from_files(
 
 
 def _from_rest(
-    root: Place, holes: Mapping[str, Sequence[dt.date]], settings: RestSettings
+    root: Place, holes: Mapping[str, Sequence[dt.date]], settings: "RestSettings | None"
 ) -> list[str]:
+    from sweep.ingest.rest import RestClient, RestSettings  # noqa: PLC0415 - slow
+    from sweep.ingest.rest_fill import fill_by_rest  # noqa: PLC0415 - slow
+    from sweep.ingest.tally import Tally  # noqa: PLC0415 - slow
+
     tally, now = Tally(), utc_now()
-    with RestClient(settings) as client:
+    with RestClient(settings or RestSettings()) as client:
         unknown = fill_by_rest(
             root,
             client,

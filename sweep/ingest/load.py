@@ -5,6 +5,7 @@ import datetime as dt
 import math
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,6 @@ from sweep.engine.symbol_data import SymbolData
 from sweep.ingest.flow import read_flow
 from sweep.ingest.gamma.load import load_gamma
 from sweep.ingest.holes import fill_holes, has_records, unrecorded
-from sweep.ingest.rest import API_KEY, RestSettings
 from sweep.ingest.suggest import backfill_command, nearest
 from sweep.market.calendar import as_dates, new_york_date, session_index, session_table
 from sweep.market.splits import Split, adjust, price_factors
@@ -25,6 +25,9 @@ from sweep.market.symbols import Symbol, lookup
 from sweep.store.lake import Lake
 from sweep.store.place import Place
 from sweep.store.splits import SplitStore
+
+if TYPE_CHECKING:
+    from sweep.ingest.rest import RestSettings
 
 WARM_UP_BARS = 600  # three spans of EMA 200, the longest warm-up of a feature
 WARM_UP_SESSIONS = 30  # slot baseline of 20 sessions, and EMA 50 of 60-minute bars
@@ -68,7 +71,7 @@ def load_market(
     settings: FeatureSettings | None = None,
     splits: Iterable[Split] | None = None,
     asked: tuple[dt.date | None, dt.date | None] | None = None,
-    rest: RestSettings | None = None,
+    rest: "RestSettings | None" = None,
     flow_path: str | None = None,
     fill: bool = True,
 ) -> Market:
@@ -307,6 +310,8 @@ def _without_bars(minutes: MinuteBars, sessions: Sessions, first: int) -> list[d
 
 
 def _unfilled(symbol: str, days: Sequence[dt.date]) -> str:
+    from sweep.ingest.rest import API_KEY  # noqa: PLC0415 - slow
+
     asked = " and by REST" if os.environ.get(API_KEY) else ""
     return (
         f"{symbol}: {len(days)} sessions are missing ({_listed(days)}); the run itself looks for "

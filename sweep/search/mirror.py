@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from sweep.search.spec import SweepSpec
-from sweep.store.database import Database
 from sweep.store.errors import StoreTerminal, StoreTransient
 from sweep.store.ledger import Ledger
 from sweep.store.results import (
@@ -24,13 +23,6 @@ from sweep.store.results import (
     Results,
     dataset,
     read_table,
-)
-from sweep.store.shared_tries import share_tries
-from sweep.store.sweep_tables import (
-    record_fold_scores,
-    record_parameter_sets,
-    record_sweep,
-    record_trades,
 )
 
 MOST_SETS = 100_000
@@ -57,6 +49,9 @@ def mirror(spec: SweepSpec, results: Results, about: Mapping[str, Any]) -> list[
     list of str
         Why it is not there; empty where it is.
     """
+    from sweep.store import sweep_tables  # noqa: PLC0415 - slow, as below
+    from sweep.store.database import Database  # noqa: PLC0415
+
     name = about["sweep_id"]
     wanted = None
     if about["counts"]["sets"] > MOST_SETS:
@@ -64,11 +59,11 @@ def mirror(spec: SweepSpec, results: Results, about: Mapping[str, Any]) -> list[
     try:
         with contextlib.closing(Database.open(spec.store, spec.storage_root)) as db:
             db.upgrade()
-            record_sweep(db, about, stale=results.read_json(STALE) is not None)
+            sweep_tables.record_sweep(db, about, stale=results.read_json(STALE) is not None)
             for piece in _pieces(results, wanted):
-                record_parameter_sets(db, name, piece)
-            record_fold_scores(db, name, _fold_scores(results, about))
-            record_trades(db, name, read_table(results.path, TRADES))
+                sweep_tables.record_parameter_sets(db, name, piece)
+            sweep_tables.record_fold_scores(db, name, _fold_scores(results, about))
+            sweep_tables.record_trades(db, name, read_table(results.path, TRADES))
             ledger = Ledger(spec.storage_root)
             for detector in about["detectors"]:
                 db.upsert("trial_ledger", ledger.rows(detector))
@@ -81,6 +76,9 @@ def shared_tries(spec: SweepSpec, detectors: Sequence[str]) -> list[str]:
     """Count tries of other storages that share this Postgres; says why where it could not."""
     if spec.store != "postgres":
         return []
+    from sweep.store.database import Database  # noqa: PLC0415
+    from sweep.store.shared_tries import share_tries  # noqa: PLC0415
+
     try:
         with contextlib.closing(Database.open(spec.store, spec.storage_root)) as db:
             db.upgrade()

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from detectors.bars import Float
 from sweep.engine.sets import ParameterSets
@@ -89,6 +88,8 @@ class SobolSearcher(PoolSearcher):
         searched = self._space.searched
         if not searched or count == 0:
             return self._space.sets({d.name: np.empty(0) for d in searched}, count)
+        from scipy.stats import qmc  # noqa: PLC0415 - slow, and 30 MB
+
         sequence = qmc.Sobol(len(searched), rng=np.random.default_rng(self._scramble))
         if first:
             sequence.fast_forward(first)

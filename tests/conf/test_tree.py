@@ -205,7 +205,7 @@ def test_every_rule_is_of_a_key_that_some_job_has():
     known = set()
     for job in JOBS:
         for group, options in groups_of(job).items():
-            for option in options if group in ("search", "folds", "source") else []:
+            for option in options if group in ("search", "folds", "source", "screening") else []:
                 known |= {name for name, _ in flatten(composed(job, f"{group}={option}"))}
         known |= {name for name, _ in flatten(composed(job))}
     assert set(RULES) <= known

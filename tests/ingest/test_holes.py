@@ -160,7 +160,7 @@ def test_a_full_store_asks_nobody(store, rest, monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", no_network)
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
-    monkeypatch.setattr(holes, "RestClient", no_network)
+    monkeypatch.setattr(holes, "_from_rest", no_network)
     assert load(store).notes == ()
     assert load(store, first=None, last=None).notes == ()
     assert len(rest.requests) == count

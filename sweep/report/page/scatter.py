@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
-from scipy.stats import rankdata
 
 from detectors.bars import Float, Int
 from sweep.report.page.markup import h, join
@@ -125,6 +124,8 @@ def _within_folds(x: Float, y: Float, fold: Int) -> float:
 
 def _rank_correlation(x: Float, y: Float) -> float:
     """Return Spearman's rho, equal values at the mean of their ranks; NaN where one is flat."""
+    from scipy.stats import rankdata  # noqa: PLC0415 - slow
+
     a, b = rankdata(x), rankdata(y)
     if a.std() == 0 or b.std() == 0:
         return math.nan

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from scipy import spatial, stats
 
 from detectors.bars import Float, Int
 from sweep.evidence.plateau import neighbours_among
@@ -53,10 +52,14 @@ class Landscape:
     @functools.cached_property
     def ranks(self) -> Float:
         """Return the ranks of the objective, equal values at the mean of theirs."""
+        from scipy import stats  # noqa: PLC0415 - slow
+
         return np.asarray(stats.rankdata(self.objective), np.float64)
 
     def plateau(self) -> Int:
         """Return the rows whose results the final set was judged by: its nearest sets."""
+        from scipy import spatial, stats  # noqa: PLC0415 - slow
+
         n = len(self.objective)
         if self.final is None or n < 3:
             return np.empty(0, np.int64)
