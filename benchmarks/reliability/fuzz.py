@@ -1,14 +1,15 @@
-"""Feed the reader of day files very many hostile inputs: `python -m benchmarks.reliability.fuzz`.
+"""Feed readers very many hostile inputs: `python -m benchmarks.reliability.fuzz N seed what`.
 
 Hypothesis (tests/fuzz) makes better inputs, a few hundred a second; these are made of the same
-pieces by a plain generator, ten times faster, for a million. Anything but rows or a `BarsError`
-ends the run, with the input in a file.
+pieces by a plain generator, for a million: `days` (files), `pages`, `spaces`, `records`. Anything
+but what a reader may give, or an error of our own, ends the run, with the input in a file.
 """
 
 import collections
 import datetime as dt
 import gzip
 import io
+import pickle
 import random
 import resource
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.reliability._hostile import Pages, Records, Spaces
 from sweep.ingest.flatfiles import read_day
 from sweep.ingest.inflate import BarsError
 from sweep.ingest.products import INDICES, STOCKS
@@ -103,31 +105,47 @@ def outcome(content, product, wanted):
     return "rows" if len(rows) else "empty"
 
 
-def main(inputs=1_000_000, seed=0):
-    rng = random.Random(seed)
-    found = collections.Counter()
-    outcome(day_file(rng), STOCKS, None)  # compiles
-    floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.process_time()
-    for number in range(inputs):
-        content = day_file(rng)
+class Days:
+    """Reads day files."""
+
+    @staticmethod
+    def make(rng):
+        """Return a file, its product and the symbols wanted."""
         product = STOCKS if rng.random() < 0.7 else INDICES
-        wanted = None if rng.random() < 0.5 else {"SPY": "SPY"}
+        return day_file(rng), product, None if rng.random() < 0.5 else {"SPY": "SPY"}
+
+    @staticmethod
+    def outcome(given):
+        """Return what became of it."""
+        return outcome(*given)
+
+
+TARGETS = {"days": Days, "pages": Pages, "spaces": Spaces, "records": Records}
+
+
+def main(inputs="1000000", seed="0", what="days"):
+    rng, target = random.Random(int(seed)), TARGETS[what]()
+    found = collections.Counter()
+    target.outcome(target.make(rng))  # compiles
+    floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began, every = time.process_time(), min(50_000, max(1, int(inputs) // 4))
+    for number in range(1, int(inputs) + 1):
+        given = target.make(rng)
         try:
-            found[outcome(content, product, wanted)] += 1
+            found[target.outcome(given)] += 1
         except BaseException:
-            Path("fuzz-input.csv.gz").write_bytes(content)
-            print(f"input {number} of seed {seed}, kept as fuzz-input.csv.gz: {product}, {wanted}")
+            Path("fuzz-input.pickle").write_bytes(pickle.dumps(given))
+            print(f"{what}: input {number} of seed {seed}, kept as fuzz-input.pickle")
             raise
-        if number % 50_000 == 49_999:
+        if number % every == 0:
             more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - floor) / 1024
-            said = ", ".join(f"{count:,} {what}" for what, count in sorted(found.items()))
+            said = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.items()))
             print(
-                f"{number + 1:,} inputs: {said}; {more:.0f} MB more than at the first; "
-                f"{1e3 * (time.process_time() - began) / (number + 1):.2f} ms each",
+                f"{what}: {number:,} inputs: {said}; {more:.0f} MB more than at the first; "
+                f"{1e3 * (time.process_time() - began) / number:.2f} ms each",
                 flush=True,
             )
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -204,7 +204,8 @@ class RestClient:
         if status == "NOT_AUTHORIZED":
             raise _refused(status, place)
         rows = page.get("results") if isinstance(page, dict) else None
-        if status not in _GOOD or not isinstance(rows, list | None):
+        answered = isinstance(status, str) and status in _GOOD
+        if not answered or not isinstance(rows, list | None):
             raise SourceTransient(f"a page of status {str(status)[:40]!r} that cannot be read")
         if not isinstance(page.get("next_url"), str | None):
             raise SourceTransient("a page whose next_url is no text")

@@ -77,11 +77,12 @@ _EVENT: Mapping[str, Callable[[object], bool]] = {
     "new": _are_values,
     "replaces": _is_text_or_none,
 }
+_VERDICTS = ("holds", "not_proven", "fails", "not_evaluable", "unfinished")
 # What reports show of a promotion; it is written with much more.
 _PROMOTION: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
     "data": {"symbols": _are_texts, "first": _is_text, "last": _is_text},
     "evidence": {
-        "verdict": _is_text,
+        "verdict": lambda value: value in _VERDICTS,
         "summary": _is_text_or_none,
         **dict.fromkeys(
             (

@@ -78,7 +78,10 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number beyond all floats
+        return None
 
 
 def _dimension_faults(key: str, value: object, parameter: Parameter) -> list[str]:

@@ -118,7 +118,7 @@ bar = st.fixed_dictionaries(
 )
 page = st.one_of(
     st.fixed_dictionaries(
-        {"status": st.sampled_from(["OK", "DELAYED", "ERROR"])},
+        {"status": st.sampled_from(["OK", "DELAYED", "ERROR", ["OK"]])},
         optional={
             "results": st.one_of(st.lists(st.one_of(bar, anything), max_size=5), anything),
             "next_url": st.one_of(st.just("https://elsewhere.example/v2/next?x=1"), anything),
@@ -321,6 +321,21 @@ def test_a_promotion_file_is_read_or_refused(tmp_path, content):
     assert all(_promotion_row(record, event)["promoted_at"] for event in record.history)
     if record.history:
         assert "Promotions" in write_promotions(tmp_path, [record.shown()]).read_text()
+
+
+def test_a_bound_beyond_all_floats_is_refused_in_a_space():
+    sections = {"breakout": {"volume_surge_min": ["uniform", 1, 10**400]}}
+    with pytest.raises(ValueError, match=r"search space is not usable:\n  space\.breakout"):
+        read_spaces([DETECTORS[DETECTOR]], sections)
+
+
+def test_a_verdict_that_there_is_none_of_is_refused_in_a_record(tmp_path):
+    file = path_of(tmp_path, DETECTOR)
+    file.parent.mkdir()
+    evidence = NEW["evidence"] | {"verdict": "perhaps"}
+    file.write_text(yaml.safe_dump(GOOD | {"history": [NEW | {"evidence": evidence}]}))
+    with pytest.raises(ValueError, match=r"event 1 of history: evidence.verdict has no legal"):
+        read_record(tmp_path, DETECTOR)
 
 
 def test_a_short_record_that_refers_to_very_many_values_is_refused(tmp_path):
