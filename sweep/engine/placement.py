@@ -14,7 +14,7 @@ from sweep.engine.first_passage import Records, collect_records
 from sweep.engine.jit import at, kernel, making
 from sweep.engine.sets import Bounds
 from sweep.engine.settings import Terms
-from sweep.engine.symbol_data import BUCKET, MINUTE, OPEN, FillBars, SymbolData
+from sweep.engine.symbol_data import BUCKET, MINUTE, OPEN, FillBars, SymbolData, read_only
 from sweep.engine.trade import Exits, Order, fee_per_share, fill_price, place_levels
 
 Places = NDArray[np.int32]
@@ -95,6 +95,39 @@ def order_of(
         widened(places[ADVERSE]),
         widened(places[FAVOURABLE]),
     )
+
+
+@kernel
+def _lay_out(
+    rows: Int,
+    side: NDArray[np.int8],
+    sessions: tuple[Int, Int, Int, Int, Int],
+    times: tuple[Int, Int, Float],
+    features: tuple[Float, Float],
+    first_at: Places,
+    prices: Float,
+    places: Places,
+) -> None:
+    """Fill in what a candidate takes from its bar and session.
+
+    `sessions` are first candidate, the one after the last, last fill bar, length and column of the
+    axis of each; `times` the end of every bar, and open and price factor of each session.
+    """
+    begins, after, last, length, axis = sessions
+    end_ns, open_ns, factor = times
+    close, atr = features
+    for k in range(len(begins)):
+        for i in range(begins[k], after[k]):
+            decision = (end_ns[rows[i]] - open_ns[k]) // MINUTE_NS
+            prices[i, SIDE] = side[i]
+            prices[i, CLOSE] = side[i] * (close[rows[i]] / factor[k])
+            prices[i, ATR] = atr[rows[i]] / factor[k]
+            places[i, ROW], places[i, AXIS], places[i, PLACE] = rows[i], axis[k], k
+            places[i, ENTRY], places[i, LAST] = first_at[k, decision], last[k]
+            places[i, DECISION], places[i, LENGTH] = decision, length[k]
+            places[i, AFTER], places[i, ENTRY_MINUTE] = after[k], 0
+            for column in range(ENTRY_BUCKET, places.shape[1]):
+                places[i, column] = 0
 
 
 @kernel
@@ -193,30 +226,24 @@ def place(
     session = bars.session[rows]
     begins = np.flatnonzero(np.diff(session, prepend=-1))  # sessions rise with the rows
     counts = np.diff(begins, append=len(session))
-    used, place = session[begins], np.repeat(np.arange(len(begins)), counts)
+    used = session[begins]
     begin = np.searchsorted(fills.session, used, "left")
     end = np.searchsorted(fills.session, used, "right") - 1
     length = (sessions.close_ns[used] - sessions.open_ns[used]) // MINUTE_NS
     first_at = first_at_minute(fills, begin, end, length)
-    decision = (bars.end[rows] - sessions.open_ns[session]) // MINUTE_NS
-    scale = data.factor[session]
-    raw_close = data.features["close"][rows] / scale
-    prices = lines(len(rows))
-    prices[:, SIDE], prices[:, CLOSE] = side, side * raw_close
-    prices[:, ATR], prices[:, TICKS] = data.features["atr"][rows] / scale, data.ticks(raw_close)
-    places = lines(len(rows)).view(np.int32)
-    places[:, ENTRY_MINUTE], places[:, ENTRY_BUCKET:] = 0, 0
-    for column, values in {
-        ROW: rows,
-        AXIS: axis[session],
-        ENTRY: first_at[place, decision],
-        LAST: end[place],
-        DECISION: decision,
-        LENGTH: length[place],
-        PLACE: place,
-        AFTER: np.repeat(begins + counts, counts),
-    }.items():
-        places[:, column] = values
+    after = begins + counts
+    prices, places = lines(len(rows)), lines(len(rows)).view(np.int32)
+    _lay_out(
+        rows,
+        side,
+        (begins, after, end, length, axis[used].astype(np.int64)),
+        (read_only(bars.end), sessions.open_ns[used], data.factor[used]),
+        (read_only(data.features["close"]), read_only(data.features["atr"])),
+        first_at,
+        prices,
+        places,
+    )
+    prices[:, TICKS] = data.ticks(prices[:, CLOSE])
     _enter(fills.rows, terms, prices, places)
     until, *levels = _reach(prices, places, first_at, widest_exits(bounds), terms)
     entry, records = places[:, ENTRY], places[:, ADVERSE : FAVOURABLE + 1]

@@ -92,15 +92,15 @@ class SymbolData:
         rows = lines(len(ts))
         _fill_rows(
             (
-                _read_only(source.open),
-                _read_only(source.high),
-                _read_only(source.low),
-                _read_only(source.close),
+                read_only(source.open),
+                read_only(source.high),
+                read_only(source.low),
+                read_only(source.close),
             ),
-            _read_only(source.volume),
-            _read_only(scale),
-            (_read_only(ts), _read_only(self.sessions.open_ns)),
-            (_read_only(session), _read_only(bar)),
+            read_only(source.volume),
+            read_only(scale),
+            (read_only(ts), read_only(self.sessions.open_ns)),
+            (read_only(session), read_only(bar)),
             self.bar_minutes,
             rows,
         )
@@ -113,7 +113,7 @@ class SymbolData:
         return np.where(np.abs(price) < 1.0, float(SUB_DOLLAR_TICKS), float(self.ticks_per_unit))
 
 
-def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+def read_only(values: NDArray[Any]) -> NDArray[Any]:
     """Return a view that cannot be written, as workers get their arrays: one kernel serves all."""
     view = np.ascontiguousarray(values).view()
     view.flags.writeable = False
