@@ -57,6 +57,8 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
     quiet = {"log_to_driver": False, "logging_level": "WARNING"}
     if not named:
         processors = workers or os.cpu_count() or 1
+        # Each trial is a thread, whose own arena would keep what it freed: 600 MB, not 270.
+        os.environ.setdefault("MALLOC_ARENA_MAX", "1")
         _start(ray, address="local", num_cpus=processors, include_dashboard=False, **quiet)
     elif os.environ.get("RAY_AUTH_MODE") == "token" or insecure:
         ray.init(address=address or os.environ.get("RAY_ADDRESS", "auto"), **quiet)
