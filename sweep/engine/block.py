@@ -117,18 +117,21 @@ def evaluate_block(
     sums = empty_sums(n)
     recorded = []
     variant, alone, batches = np.empty(0, np.int64), np.arange(n), list[Shared]()
-    whole = all(t.terms.participation == t.terms.impact == 0 for t in tables) and not trades
     moves = (sets.values["breakeven_atr"] > 0) | (sets.values["trail_atr"] > 0)
-    blocks = [session_blocks(table, CACHED) for table in tables]
-    longest = max(int(np.diff(cuts).max(initial=0)) for cuts in blocks)
-    for k, table in enumerate(tables):
+    variants, minutes, room = np.empty(0), 0, -1
+    for k, table in enumerate(tables):  # once: tables may be fetched for it, and let go
+        minutes += table.session_minutes
+        whole = table.terms.participation == table.terms.impact == 0 and not trades
         scoring = scoring_of(detector, table.factors, table.scaled, sets)
-        if k == 0 or not np.array_equal(table.variants, tables[k - 1].variants):
+        if k == 0 or not np.array_equal(table.variants, variants):
+            variants = table.variants.copy()
             variant = _variant_index(table, sets)
             if not trades:
                 alone, batches = split_by_sharing(thresholds, variant, exits, scoring)
-            entries = max((len(batch.example) for batch in batches), default=0)
-            scratch = scratch_for(longest, n, entries)
+            entries, room = max((len(batch.example) for batch in batches), default=0), -1
+        cuts = session_blocks(table, CACHED)
+        if (longest := int(np.diff(cuts).max(initial=0))) > room:
+            room, scratch = longest, scratch_for(longest, n, entries)
         shape = (n, len(table)) if trades else (0, 0)
         fate = np.full(shape, NO_SIGNAL, np.int8)
         records = np.zeros((shape[0] * shape[1], len(TRADE_COLUMNS)))
@@ -139,7 +142,7 @@ def evaluate_block(
             table.placed,
             table.terms,
             True if table.terms.participation > 0 or table.terms.impact > 0 else None,
-            blocks[k],
+            cuts,
         )
         rules = (thresholds, variant, exits)
         for batch in batches:
@@ -152,7 +155,6 @@ def evaluate_block(
         if trades:
             columns = dict(zip(TRADE_COLUMNS, out.trades[:count].T.copy(), strict=True))
             recorded.append(SymbolTrades(table, variant, columns, out.fate))
-    minutes = sum(table.session_minutes for table in tables)
     metrics = metrics_of(sums, *series, minutes)
     return BlockResult(metrics, *series, tuple(recorded))
 

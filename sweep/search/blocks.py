@@ -17,6 +17,7 @@ FIRST_SETS = 64
 TARGET_S = 2.0
 HEAD_S = 0.02  # processor time of the driver a trial, measured 18 ms (benchmarks/head.py)
 LEAST_S = 0.2
+READING_SHARE = 0.1  # of a block's time, where memory for its results allows
 MOST_CELLS = 16_000_000  # of 4 bytes in the rows of a block: 64 MB
 SET_CELLS = 160  # of a set beside its sessions: parameters, metrics, what folds see
 MOST_RANGES = 2_000
@@ -87,6 +88,7 @@ class BlockQueue:
         self._returned: dict[str, list[Block]] = {name: [] for name in self._pending}
         self._tries: Counter[Block] = Counter()
         self._seconds_per_set: dict[str, float] = {}
+        self._reading: dict[str, float] = {}
         self._most = max(1, MOST_CELLS // (n_sessions + SET_CELLS))
         self._workers = workers
         self._block_size = block_size
@@ -124,10 +126,11 @@ class BlockQueue:
             self._searches.append((block.detector, block.search))
         return True
 
-    def measured(self, detector: str, sets: int, seconds: float) -> None:
-        """Hear how long a block took in the engine."""
+    def measured(self, detector: str, sets: int, seconds: float, reading: float = 0.0) -> None:
+        """Hear how long a block took in the engine, and to read tables that do not stay."""
         if sets:
             self._seconds_per_set[detector] = max(seconds / sets, 1e-9)
+            self._reading[detector] = reading
 
     def _size(self, name: str) -> int:
         if self._block_size is not None:
@@ -137,7 +140,8 @@ class BlockQueue:
         each = self._seconds_per_set[name]
         left = len(self._pending[name]) - self._taken[name]
         fair = math.ceil(left / (self._workers * _TAIL))
-        target = max(TARGET_S, HEAD_S * self._workers)  # else many workers wait for one driver
+        # Else many workers wait for one driver, or more is read than evaluated.
+        target = max(TARGET_S, HEAD_S * self._workers, self._reading[name] / READING_SHARE)
         wanted = min(target / each, max(fair, LEAST_S / each))
         return max(1, min(math.ceil(wanted), self._most))
 

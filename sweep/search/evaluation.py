@@ -31,6 +31,7 @@ from sweep.search.objective import (
 from sweep.search.searchers import PoolSearcher, make_searcher
 from sweep.search.spaces import Space, invalid_reasons
 from sweep.search.spec import SearchSettings
+from sweep.search.tables import Tables
 from sweep.store.tables import TRADE_ROWS
 
 Ranges = Sequence[Sequence[int]]
@@ -170,7 +171,11 @@ def evaluate_sets(
     place[order] = np.arange(n)
     columns = _Columns(task, n)
     best, seconds = -math.inf, 0.0
-    pending = _slices(np.flatnonzero(status == "ok"), max(1, _SLICE_CELLS // len(task.columns)))
+    # Tables that do not stay are read again for every slice.
+    length = (
+        n if isinstance(tables, Tables) and tables.several else _SLICE_CELLS // len(task.columns)
+    )
+    pending = _slices(np.flatnonzero(status == "ok"), max(1, length))
     while pending:
         rows = pending.pop()
         begun = time.perf_counter()
@@ -292,14 +297,12 @@ def _all_trades(
     task: Task, tables: Sequence[CandidateTable], sets: ParameterSets, keys: Keys
 ) -> pa.Table | None:
     """Return the trades of evaluated sets, recorded a few sets at a time to bound memory."""
-    most = max(1, _TRADE_CELLS // max(1, *(len(table) for table in tables)))
     found = []
-    for start in range(0, len(sets), most):
-        rows = np.arange(start, min(start + most, len(sets)))
-        result = evaluate_block(task.detector, tables, sets.take(rows), trades=True)
-        ids = set_ids(keys[rows])
-        found += [
-            pa.table(trade_columns(task.detector.name, one, ids), schema=TRADE_ROWS)
-            for one in result.trades
-        ]
+    for table in tables:
+        most = max(1, _TRADE_CELLS // max(1, len(table)))
+        for start in range(0, len(sets), most):
+            rows = np.arange(start, min(start + most, len(sets)))
+            (one,) = evaluate_block(task.detector, [table], sets.take(rows), trades=True).trades
+            columns = trade_columns(task.detector.name, one, set_ids(keys[rows]))
+            found.append(pa.table(columns, schema=TRADE_ROWS))
     return pa.concat_tables(found) if found else None

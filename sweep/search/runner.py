@@ -218,7 +218,7 @@ def _evaluate(
             one.detector.name: start_work(plan, one, tasks[one.detector.name], stored)
             for one in left
         }
-        work = hand_out(shared)
+        work = hand_out(shared, workers)
         stored.clear()
         queue = BlockQueue(
             {name: wanted[name].pending for name in work},

@@ -119,7 +119,7 @@ def _run_rung(
     shown = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
     stage = f"screening on {shown} of {len(plan.dates)} sessions"
     watch = Watch(spec.execution.max_failure_rate, heard(stage, done, total))
-    return run_blocks(queue, run_trial, hand_out(work), workers=workers, watch=watch)
+    return run_blocks(queue, run_trial, hand_out(work, workers), workers=workers, watch=watch)
 
 
 def _rungs(plan: SweepPlan, one: DetectorPlan) -> tuple[Positions, ...]:

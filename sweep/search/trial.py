@@ -15,6 +15,7 @@ from sweep.search.adaptive_trial import run_search
 from sweep.search.evaluation import Task, evaluate_ranges
 from sweep.search.halving import write_scores
 from sweep.search.identity import block_name
+from sweep.search.tables import Groups, Tables
 from sweep.store.place import Place
 from sweep.store.results import Results
 
@@ -33,7 +34,7 @@ class Work:
     task
         What to evaluate and how it is cut into folds.
     tables
-        References to the candidate tables, one per symbol.
+        References to the candidate tables, one per symbol, in groups that are held together.
     storage_root, sweep_id
         Where parts go.
     screens
@@ -41,13 +42,13 @@ class Work:
     """
 
     task: Task
-    tables: tuple[Any, ...]
+    tables: Groups
     storage_root: Place
     sweep_id: str
     screens: bool = False
 
 
-_ready: dict[tuple[str, str, int], tuple[CandidateTable, ...]] = {}
+_ready: dict[tuple[str, str, int], Tables] = {}
 """Tables this worker process has at hand; actors are reused from trial to trial."""
 
 
@@ -93,8 +94,8 @@ def run_trial(config: Mapping[str, Any], work: Mapping[str, Any]) -> None:
     ready = (shared.sweep_id, name, shared.task.n_sessions if shared.screens else 0)
     if ready not in _ready:
         _ready.clear()
-        tables = tuple(fetch(list(shared.tables)))
-        _compile(shared.task, tables)
+        tables = Tables(shared.tables, fetch)
+        _compile(shared.task, tables[:1])
         _ready[ready] = tables
     if config["search"] is None:
         tune.report(write_block(shared, _ready[ready], config["ranges"]))
@@ -110,14 +111,14 @@ def _compile(task: Task, tables: Sequence[CandidateTable]) -> None:
     evaluate_block(task.detector, tables, task.space.sets(lowest, 1))
 
 
-def write_block(
-    shared: Work, tables: Sequence[CandidateTable], ranges: Sequence[Sequence[int]]
-) -> dict[str, Any]:
+def write_block(shared: Work, tables: Tables, ranges: Sequence[Sequence[int]]) -> dict[str, Any]:
     """Evaluate ranges and write the part; returns what the driver hears.
 
     Trades come first: once the part is there, the block counts as finished.
     """
+    before = tables.seconds
     rows = evaluate_ranges(shared.task, tables, ranges)
+    reading = tables.seconds - before
     results = Results(shared.storage_root, shared.sweep_id)
     name = block_name(shared.task.detector.name, rows.keys)
     if shared.screens:
@@ -131,6 +132,7 @@ def write_block(
         "sets": len(rows.keys),
         "settled": len(rows.keys),
         "failed": rows.failed,
-        "seconds": rows.seconds,
+        "seconds": rows.seconds - reading,
+        "reading": reading,
         "best": rows.best,
     }

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from sweep.cluster import ray_module, ray_session
 from sweep.search.blocks import Block, BlockQueue
 from sweep.search.spec import ExecutionSettings
+from sweep.search.tables import Groups, grouped
 
 _log = logging.getLogger(__name__)
 
@@ -193,44 +194,58 @@ def kept_here(references: Sequence[Any]) -> tuple[Any, ...]:
     )
 
 
-def require_room(tables: Mapping[str, Sequence[Any]]) -> None:
-    """Refuse detectors whose tables do not fit the object store of a node.
-
-    A trial reads all tables of its detector at once.
+def in_groups(tables: Mapping[str, Sequence[Any]], workers: int) -> dict[str, Groups]:
+    """Cut the tables of every detector into groups that fit the object store of a node.
 
     Parameters
     ----------
     tables
-        detector -> references to its tables, all of them built.
+        detector -> references to its tables in symbol order, all of them built.
+    workers
+        Trials at a time.
 
     Raises
     ------
     ValueError
-        With the sizes of all detectors concerned.
+        If a table alone does not fit, with the sizes of all detectors concerned.
     """
-    room = _room()
-    faults = []
+    room, processors = _smallest_node()
+    groups, faults = {}, []
     for name, references in tables.items():
         found = ray_module("ray.experimental").get_object_locations(list(references))
-        size = sum(about["object_size"] or 0 for about in found.values())
-        if size > room:
+        sizes = [found[one]["object_size"] or 0 for one in references]
+        if max(sizes) > room:
             faults.append(
-                f"{name}: the candidate tables of {len(references)} symbols take "
-                f"{size / 1e6:,.0f} MB, the object store of a node holds {room / 1e6:,.0f} MB"
+                f"{name}: the candidate table of one symbol takes {max(sizes) / 1e6:,.0f} MB, the "
+                f"object store of a node holds {room / 1e6:,.0f} MB"
+            )
+        groups[name] = grouped(references, sizes, room, min(workers, processors))
+        if len(groups[name]) > 1:
+            _log.info(
+                "%s: the candidate tables of %d symbols take %.0f MB, the object store of a node "
+                "holds %.0f MB: trials read them in %d groups",
+                *(name, len(references), sum(sizes) / 1e6, room / 1e6, len(groups[name])),
             )
     if faults:
         raise ValueError(
-            "\n".join(faults)
-            + "\ntake fewer symbols or days at a time, narrower ranges, or nodes "
-            "with more memory (ray start --object-store-memory)"
+            "\n".join(faults) + "\ntake fewer days at a time, narrower ranges, or nodes with more "
+            "memory (ray start --object-store-memory)"
         )
+    return groups
 
 
-def _room() -> float:
-    """Return the bytes of the smallest object store among nodes that run trials."""
+def _smallest_node() -> tuple[float, int]:
+    """Return the bytes of the smallest object store among nodes that run trials.
+
+    Returns
+    -------
+    tuple
+        These bytes, and the most processors of such a node.
+    """
     nodes = [node["Resources"] for node in ray_module().nodes() if node["Alive"]]
-    stores = [about.get("object_store_memory", 0.0) for about in nodes if about.get("CPU")]
-    return float(min(stores, default=math.inf))
+    nodes = [about for about in nodes if about.get("CPU")]
+    room = min((about.get("object_store_memory", 0.0) for about in nodes), default=math.inf)
+    return float(room), int(max((about["CPU"] for about in nodes), default=1))
 
 
 def run_blocks(
@@ -397,7 +412,8 @@ def _block_searcher(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
             block = self._running[trial_id]
             self._heard[trial_id] = int(result["training_iteration"])
-            queue.measured(block.detector, int(result["sets"]), float(result["seconds"]))
+            times = (float(result["seconds"]), float(result.get("reading", 0.0)))
+            queue.measured(block.detector, int(result["sets"]), *times)
             # A search whose worker died starts again and settles the same proposals once more.
             before = self._settled.get(block, 0)
             self._settled[block] = max(before, int(result["settled"]))

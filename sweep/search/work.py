@@ -7,7 +7,7 @@ from typing import Any
 from sweep.search.evaluation import Task
 from sweep.search.plan import DetectorPlan, SweepPlan
 from sweep.search.trial import Work, build_table
-from sweep.search.tuner import kept_here, put, remote_call, require_room, wait_for
+from sweep.search.tuner import in_groups, kept_here, put, remote_call, wait_for
 from sweep.store.place import place
 
 
@@ -36,21 +36,20 @@ def start_work(
         remote_call(build_table, light, stored[id(data)], spec.fills, spec.costs[data.asset_class])
         for data in one.symbols
     )
-    return Work(task, tables, place(spec.storage_root).absolute(), plan.sweep_id, screens)
+    return Work(task, (tables,), place(spec.storage_root).absolute(), plan.sweep_id, screens)
 
 
-def hand_out(shared: Mapping[str, Work]) -> dict[str, Any]:
+def hand_out(shared: Mapping[str, Work], workers: int) -> dict[str, Any]:
     """Wait until all tables are built, keep them here, and return a reference to each work.
 
     Raises
     ------
     ValueError
-        If tables do not fit the object store of a node.
+        If the table of a symbol alone does not fit the object store of a node.
     """
-    wait_for([table for one in shared.values() for table in one.tables])
-    here = {
-        name: dataclasses.replace(one, tables=kept_here(one.tables))
-        for name, one in shared.items()
+    built = {name: one.tables[0] for name, one in shared.items()}
+    wait_for([table for tables in built.values() for table in tables])
+    groups = in_groups({name: kept_here(tables) for name, tables in built.items()}, workers)
+    return {
+        name: put(dataclasses.replace(one, tables=groups[name])) for name, one in shared.items()
     }
-    require_room({name: one.tables for name, one in here.items()})
-    return {name: put(one) for name, one in here.items()}

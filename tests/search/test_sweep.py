@@ -24,7 +24,7 @@ from walk_store import write_minutes
 from sweep.engine.block import evaluate_block
 from sweep.engine.trade_table import COLUMNS
 from sweep.evidence.criteria import Thresholds
-from sweep.search import runner
+from sweep.search import runner, tuner
 from sweep.search.identity import set_keys
 from sweep.search.plan import make_plan
 from sweep.search.rungs import rungs_of
@@ -287,6 +287,13 @@ def test_an_adaptive_sweep_is_the_same_for_any_workers_and_goes_on(make_spec, ra
     again = run_sweep(genetic("b", 20, 1))
     assert (again.status, again.evaluated, compared(again)) == ("done", 0, of_small)
     assert [(row["sets"], row["random_sets"]) for row in of_small] == [(20, 20)] * 2
+
+
+def test_symbols_read_in_groups_give_the_same_tables(whole, make_spec, ray_local, monkeypatch):
+    monkeypatch.setattr(tuner, "grouped", lambda tables, *_: tuple((one,) for one in tables))
+    grouped = run_sweep(make_spec("grouped", execution=ExecutionSettings(workers=2)))
+    assert (grouped.status, grouped.evaluated) == ("done", 120)
+    assert digest(grouped.folder) == digest(whole[1].folder)
 
 
 def test_a_sweep_without_folds_over_a_grid_with_all_trades(make_spec, ray_local):

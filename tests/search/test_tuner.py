@@ -73,17 +73,24 @@ def test_a_search_that_starts_again_settles_its_proposals_once():
     assert watch.tally.settled == 70
 
 
-def test_tables_that_no_node_can_hold_are_refused_with_their_size(ray_local, monkeypatch):
+def test_tables_are_read_in_groups_that_a_node_can_hold_and_refused_where_one_cannot(
+    ray_local, monkeypatch
+):
     tables = {
         "small": [tuner.put(np.zeros(50_000))],
-        "large": [tuner.put(np.zeros(1_000_000)) for _ in "ab"],
+        "large": [tuner.put(np.zeros(1_000_000)) for _ in "abc"],
     }
-    tuner.require_room(tables)
-    monkeypatch.setattr(tuner, "_room", lambda: 10e6)
-    with pytest.raises(
-        ValueError, match=r"^large: .* 2 symbols take 16 MB, .* holds 10 MB"
-    ) as told:
-        tuner.require_room(tables)
+    assert [len(groups) for groups in tuner.in_groups(tables, 2).values()] == [1, 1]
+    monkeypatch.setattr(tuner, "_smallest_node", lambda: (20e6, 4))
+    found = tuner.in_groups(tables, workers=1)
+    # 24 MB in all; a trial may hold half of what there is, and each has 8 MB.
+    assert found == {
+        "small": (tuple(tables["small"]),),
+        "large": tuple((t,) for t in tables["large"]),
+    }
+    monkeypatch.setattr(tuner, "_smallest_node", lambda: (7e6, 4))
+    with pytest.raises(ValueError, match=r"^large: .* one symbol takes 8 MB, .* 7 MB") as told:
+        tuner.in_groups(tables, 2)
     assert "small" not in str(told.value)
 
 
