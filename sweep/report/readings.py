@@ -53,8 +53,8 @@ def screening_reading(found: Evidence) -> str:
     rungs = ", ".join(f"{r['sets']:,} sets on {r['sessions']} sessions" for r in found["rungs"])
     share = found["set_sessions"] / found["of_set_sessions"]
     said = (
-        f"screening: {rungs}, then {found['in_full']:,} on all {found['sessions']}: {share:.0%} "
-        f"of the set-sessions of all sets in full; "
+        f"screening: {rungs}, then {found['in_full']:,} on all {found['sessions']}: "
+        f"{100 * share:.0f} % of the set-sessions of all sets in full; "
     )
     dropped, sampled, final = found["dropped"], found["sampled"], found["choices"][-1]
     if not sampled:
