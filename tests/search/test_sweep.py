@@ -390,7 +390,7 @@ def test_two_nodes_and_a_lost_one_end_in_the_same_bits(whole, make_spec, tmp_pat
     found_dead_soon = {
         "RAY_health_check_initial_delay_ms": "500",
         "RAY_health_check_period_ms": "500",
-        "RAY_health_check_failure_threshold": "4",
+        "RAY_health_check_failure_threshold": "10",
     }
     try:
         done = subprocess.run(

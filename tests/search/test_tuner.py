@@ -132,7 +132,7 @@ def test_a_lost_node_takes_neither_the_tables_it_built_nor_the_tries_of_its_bloc
     found_dead_soon = {
         "RAY_health_check_initial_delay_ms": "500",
         "RAY_health_check_period_ms": "500",
-        "RAY_health_check_failure_threshold": "4",
+        "RAY_health_check_failure_threshold": "10",
     }
     try:
         done = subprocess.run(
