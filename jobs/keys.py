@@ -130,7 +130,7 @@ RULES: dict[str, Rule] = {
     "holdout.fraction": Number(0, 0.9),
     "holdout.minimum": _GAP,
     "screening.kind": Choice(("none", "halving")),
-    "screening.factor": Number(2, 100, "sets of which one goes on", integer=True),
+    "screening.factor": Number(2, 100, "(of so many sets one goes on)", integer=True),
     "screening.min_resources": Number(2, unit="sessions", integer=True),
     "screening.sample": Number(1, 100_000_000, "parameter sets", integer=True),
     "sweep.dry_run": Flag(),

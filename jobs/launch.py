@@ -72,7 +72,8 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
         _leave(job, FAILED, "interrupted")
     except ValueError as error:
         _log.debug("where it was refused", exc_info=True)
-        _refuse(job, str(error).splitlines())
+        head, *below = str(error).splitlines() or [""]
+        _refuse(job, [text.strip() for text in below] if head.endswith(":") else [head, *below])
     except OSError as error:
         _log.debug("where it failed", exc_info=True)
         # Who else is at work says what to do himself; nothing is wrong with the file system.

@@ -24,6 +24,7 @@ from sweep.search.adaptive_trial import run_search, searches_of
 from sweep.search.plan import make_plan
 from sweep.search.searchers import make_searcher
 from sweep.search.spec import ResultSettings, SearchSettings, SweepOutcome, SweepSpec
+from sweep.search.tables import Tables
 from sweep.search.trial import Work, build_table, write_block
 from sweep.store.results import EVIDENCE, PARAMETER_SETS, SWEEP, Results, read_table
 
@@ -118,10 +119,11 @@ def run_inline(spec: SweepSpec) -> SweepOutcome:
     results = Results(spec.storage_root, plan.sweep_id)
     for one in plan.judged:
         task = runner.task_of(spec, plan, one)
-        tables = [
+        built = tuple(
             build_table(one, data, spec.fills, spec.costs[data.asset_class])
             for data in one.symbols
-        ]
+        )
+        tables = Tables((built,), tuple)
         work = Work(task, (), str(spec.storage_root), plan.sweep_id)
         write_block(work, tables, [(0, make_searcher(task.space, task.search).total)])
         for fold in searches_of(task):

@@ -184,6 +184,8 @@ def _about(one: Measured) -> str:
     most = "at most " if one.searches else ""
     rungs = "".join(f"{sets:,} on {sessions} sessions, " for sessions, sets in one.rungs)
     screened = f" (screening: {rungs}{one.in_full:,} on all {one.sessions})" if rungs else ""
+    if rungs and one.in_full >= one.total - one.done:
+        screened += ", which saves nothing: screening.sample takes all that would be dropped"
     return (
         f"{one.name}: {most}{one.total:,} distinct sets{left}{screened}, {one.candidates:,} "
         f"candidates; {one.seconds_per_set * 1e3:.3g} ms a set, about {one.trials:,} trials"

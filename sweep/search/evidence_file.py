@@ -24,7 +24,7 @@ from sweep.search.random_start import among_random
 from sweep.search.range_edge import RangeEnd, range_ends
 from sweep.search.screened import fair_sample, reservation
 from sweep.search.stitching import set_series, stitch
-from sweep.store.ledger import Ledger
+from sweep.store.ledger import Ledger, Tries
 from sweep.store.place import Place
 from sweep.store.results import (
     EVIDENCE,
@@ -147,6 +147,18 @@ def write_stitched(plan: SweepPlan, results: Results, measured: Mapping[str, Mea
     results.write_table(STITCHED, pieces(), STITCHED_SCHEMA)
 
 
+def _unread(ever: Tries) -> tuple[str, ...]:
+    """Return why nothing is proven where tries may be missing from the count."""
+    if not ever.unread:
+        return ()
+    return (
+        (
+            f"Nobody knows how many tries there were: {', '.join(ever.unread)} in ledger/ cannot "
+            "be read; restore it from a copy and run the same command again."
+        ),
+    )
+
+
 def _case(
     plan: SweepPlan,
     one: DetectorPlan,
@@ -163,13 +175,15 @@ def _case(
         sweeps_ever=ever.sweeps,
         returns=TradedSets(results.path, name),
         n_sessions=len(one.columns),
+        reservations=_unread(ever),
     )
     if merged is None:
         return case
     if (fair := fair_sample(merged)) is not None:
         # Sets that were kept for what they did on some of these sessions say nothing of luck.
         returns = TradedSets(results.path, name, frozenset(set_ids(fair)))
-        case = dataclasses.replace(case, returns=returns, reservations=(reservation(merged),))
+        said = (*case.reservations, reservation(merged))
+        case = dataclasses.replace(case, returns=returns, reservations=said)
     if merged.selected.rival is not None:
         ids_drawn = frozenset(set_ids(merged.keys[merged.selected.baseline]))
         case = dataclasses.replace(case, drawn=TradedSets(results.path, name, ids_drawn))

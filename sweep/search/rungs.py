@@ -38,7 +38,11 @@ def rungs_of(folds: Folds, n: int, settings: ScreeningSettings) -> tuple[Positio
     """
     free = open_sessions(folds, n)
     if len(free) < settings.min_resources:
-        remedy = "take more days" if len(free) else "take folds=walk_forward or folds=split"
+        remedy = (
+            "take more days"
+            if len(free)
+            else "some fold judges every session; take folds=walk_forward or folds=split"
+        )
         raise ValueError(
             f"screening=halving needs {settings.min_resources} sessions "
             f"(screening.min_resources) in sample that no fold is judged on, got {len(free)} of "

@@ -52,6 +52,7 @@ from sweep.search.tuner import (
 )
 from sweep.search.wanted import Wanted, done_and_total, wanted_of
 from sweep.search.work import hand_out, start_work
+from sweep.store.bounds import DamagedFile
 from sweep.store.lease import Held, Lease, lease
 from sweep.store.ledger import Ledger
 from sweep.store.results import (
@@ -262,8 +263,11 @@ def _data_check(plan: SweepPlan) -> Callable[[float], str]:
         if stamp == seen:
             return ""
         seen = stamp
-        if read_fingerprint(plan.spec, plan.market) == plan.fingerprint:
-            return ""
+        try:
+            if read_fingerprint(plan.spec, plan.market) == plan.fingerprint:
+                return ""
+        except DamagedFile as error:
+            return f"data changed while the sweep ran: {error}"
         return "data changed while the sweep ran: new sweep; run the same command again"
 
     return check

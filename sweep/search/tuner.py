@@ -361,9 +361,9 @@ def _listener(queue: BlockQueue, watch: Watch) -> Any:  # noqa: ANN401
             watch.tally.retried_blocks += again
             watch.ended(lost=not again)
             why = Path(trial.error_file).read_text()
-            if again:
+            if again and not watch.stopped:
                 _log.warning("%s: a block starts again: %s", block.detector, _last_line(why))
-            else:
+            elif not again:
                 _log.error("%s: a block is given up: %s", block.detector, why)
 
         def on_step_end(self, trials: Any, **_: object) -> None:  # noqa: ANN401

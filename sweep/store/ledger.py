@@ -26,6 +26,7 @@ from sweep.store.place import Place, matching, place
 
 FOLDER = "ledger"
 _META = b"detector-sweep"
+_FILE = r"{}-[0-9a-f]{{24}}\.parquet"
 _ABOUT = {"detector": str, "revision": int, "settings": str, "sessions": dict, "sweep": str}
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # all that goes into SQL
 _MOST_REVISION = 1_000_000
@@ -43,10 +44,13 @@ class Tries:
         Sets, each once whatever the number of sweeps that tried it under the same settings.
     sweeps
         Sweeps that made them.
+    unread
+        Names of ledger files of the detector that cannot be read: nobody knows their tries.
     """
 
     distinct: int
     sweeps: int
+    unread: tuple[str, ...] = ()
 
 
 class Ledger:
@@ -129,7 +133,7 @@ class Ledger:
         ValueError
             If it is no ledger file of the detector, or the content is not what the name says.
         """
-        if not re.fullmatch(rf"{re.escape(detector)}-[0-9a-f]{{24}}\.parquet", name):
+        if not re.fullmatch(_FILE.format(re.escape(detector)), name):
             raise ValueError(f"{name!r} is no name of a ledger file of {detector}")
         try:
             parquet = pq.ParquetFile(pa.BufferReader(content))
@@ -155,8 +159,8 @@ class Ledger:
         """
         wanted = {symbol: set(days) for symbol, days in sessions.items()}
         tries: dict[tuple[int, str], list[NDArray[np.uint64]]] = {}
-        sweeps = set()
-        for file, parquet, about in self._opened(detector):
+        sweeps, unread = set(), list[str]()
+        for file, parquet, about in self._opened(detector, unread):
             if not any(
                 wanted.get(symbol, set()).intersection(days)
                 for symbol, days in about["sessions"].items()
@@ -166,11 +170,13 @@ class Ledger:
                 keys = _tries(parquet)
             except _FAULTS as error:
                 _left_out(file, error)
+                unread.append(file.name)
                 continue
             tries.setdefault((about["revision"], about["settings"]), []).append(keys)
             sweeps.add(about["sweep"])
         distinct = sum(len(np.unique(np.concatenate(parts))) for parts in tries.values())
-        return Tries(distinct, len(sweeps))
+        own = re.compile(_FILE.format(re.escape(detector)))
+        return Tries(distinct, len(sweeps), tuple(filter(own.fullmatch, unread)))
 
     def rows(self, detector: str) -> list[dict[str, Any]]:
         """Return what SQL knows of the files of a detector: paths, counts, ranges."""
@@ -191,7 +197,9 @@ class Ledger:
             )
         return found
 
-    def _opened(self, detector: str) -> Iterator[tuple[Place, pq.ParquetFile, dict[str, Any]]]:
+    def _opened(
+        self, detector: str, unread: list[str] | None = None
+    ) -> Iterator[tuple[Place, pq.ParquetFile, dict[str, Any]]]:
         """Yield the files of a detector; those that are no ledger files are told and left out."""
         for file in matching(self.path, f"{detector}-*.parquet"):
             source = pa.OSFile(str(fetched(file, fixed=True)))
@@ -200,6 +208,8 @@ class Ledger:
                 about = _about(parquet)
             except _FAULTS as error:
                 _left_out(file, error)
+                if unread is not None:
+                    unread.append(file.name)
                 continue
             if about["detector"] == detector:
                 yield file, parquet, about
@@ -244,7 +254,7 @@ def _tries(parquet: pq.ParquetFile) -> NDArray[np.uint64]:
 
 
 def _left_out(file: Place, error: Exception) -> None:
-    _warn(f"{file} is no ledger file, its tries are not counted; remove it: {error}")
+    _warn(f"{file} is no ledger file, its tries are not counted; restore it from a copy: {error}")
 
 
 @functools.cache

@@ -77,3 +77,22 @@ def test_a_failure_is_a_sentence_and_work_that_goes_on_is_named(error, said, res
     assert left.value.code == FAILED
     last = f"SWEEP RESULT status=failed sets=0 failed=0 results={results}"
     assert [record.getMessage() for record in caplog.records] == [said, last]
+
+
+@pytest.mark.usefixtures("_handlers")
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("the sweep cannot run:\n  a: is wrong\n  b: too", ["  a: is wrong", "  b: too"]),
+        ("one\ntwo", ["  one", "  two"]),
+    ],
+)
+def test_a_refusal_counts_faults_not_lines(error, said, capsys):
+    def work(_config):
+        raise ValueError(error)
+
+    with pytest.raises(SystemExit) as left:
+        finish("report", work, OmegaConf.create({"log": {"json": False}}))
+    assert left.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["jobs.report: 2 faults, nothing was done", *said]

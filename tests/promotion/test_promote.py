@@ -25,7 +25,7 @@ from sweep.search.spec import SearchSettings, SweepSpec
 from sweep.store.database import Database
 from sweep.store.lease import Held, lease
 from sweep.store.looks import looks_of
-from sweep.store.results import SWEEP, Results
+from sweep.store.results import EVIDENCE, SWEEP, Results
 
 NAME, OTHER = "breakout_bullish", "mean_reversion_long"
 SPACE = {
@@ -419,3 +419,20 @@ def test_a_promotion_in_a_bucket_is_mirrored_into_postgres(here, passing, s3_roo
     assert [row["action"] for row in rows] == ["promote", "undo"]
     assert len(postgres_store.read("holdout_looks")) == 1
     assert not path_of(here.root, NAME).exists()
+
+
+def test_nothing_holds_while_tries_cannot_be_read(swept, tmp_path):
+    spec, sweep_id = swept
+    shutil.copytree(spec.storage_root, tmp_path / "store")
+    again = dataclasses.replace(spec, storage_root=tmp_path / "store")
+    (file,) = (tmp_path / "store" / "ledger").glob(f"{NAME}-*.parquet")
+    (file.parent / f"{NAME}-{24 * 'a'}.parquet").write_bytes(file.read_bytes()[:200])
+    shutil.rmtree(tmp_path / "store" / "results")
+    assert run_inline(again).sweep_id == sweep_id
+    evidence = json.loads((Results(again.storage_root, sweep_id).path / EVIDENCE).read_text())
+    told = {
+        name: [one["sentence"] for one in found["criteria"] if one["name"] == "reservation"]
+        for name, found in evidence["detectors"].items()
+    }
+    assert told[OTHER] == []
+    assert "Nobody knows how many tries there were" in told[NAME][0]

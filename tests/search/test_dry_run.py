@@ -1,5 +1,6 @@
 """What a sweep would take: counted exactly, measured here, and nothing is left behind."""
 
+import dataclasses
 import re
 
 import pytest
@@ -72,3 +73,6 @@ def test_a_dry_run_counts_the_rungs_of_a_screening(make_spec):
     first, second, every = map(int, rungs.groups())
     assert 4 <= first == second // 3 < second < every
     assert "at most not_proven until screening=none has done the rest" in verdict
+    assert "saves nothing" not in about
+    sampled = dataclasses.replace(spec, screening=ScreeningSettings("halving", min_resources=4))
+    assert "which saves nothing: screening.sample takes all" in rehearse(sampled)

@@ -137,3 +137,12 @@ def test_a_page_damaged_behind_a_good_footer_is_told_and_left_out(tmp_path, ledg
     (tmp_path / "ledger" / name).write_bytes(damaged)
     assert count(ledger) == 2
     assert f"{name} is no ledger file" in caplog.text
+
+
+def test_tries_that_cannot_be_read_are_named(ledger):
+    append(ledger, [1, 2])
+    lost = append(ledger, [3, 4])
+    lost.write_bytes(lost.read_bytes()[:200])
+    (lost.parent / "breakout_bullish-notes.parquet").write_text("not of the ledger")
+    found = ledger.count("breakout_bullish", {"SPY": DAYS})
+    assert found == Tries(distinct=2, sweeps=1, unread=(lost.name,))

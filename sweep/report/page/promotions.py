@@ -41,7 +41,7 @@ def write_promotions(storage_root: Place, records: Sequence[Mapping[str, Any]]) 
     if not records:
         raise ValueError(
             f"nothing was promoted in {storage_root}; promote a sweep first: "
-            "python -m jobs.promote sweep=<id>"
+            f"python -m jobs.promote storage.root={storage_root} sweep=<id>"
         )
     active = [one["detector"] for one in records if one["parameters"] is not None]
     head = [
