@@ -13,8 +13,9 @@ from sweep.store.lease import Held
 
 @pytest.fixture
 def _handlers():
-    """Put back what a job installs."""
+    """Begin as in a terminal, where SIGINT is not ignored, and put back what a job installs."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
