@@ -36,10 +36,10 @@ class _Counted(BlockQueue):
 
     engine_s = 0.0
 
-    def measured(self, detector: str, sets: int, seconds: float) -> None:
+    def measured(self, detector: str, sets: int, seconds: float, reading: float = 0.0) -> None:
         """Hear of a block."""
         type(self).engine_s += seconds
-        super().measured(detector, sets, seconds)
+        super().measured(detector, sets, seconds, reading)
 
 
 class _Memory(threading.Thread):
