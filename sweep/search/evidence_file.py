@@ -154,7 +154,8 @@ def _unread(ever: Tries) -> tuple[str, ...]:
     return (
         (
             f"Nobody knows how many tries there were: {', '.join(ever.unread)} in ledger/ cannot "
-            "be read; restore it from a copy and run the same command again."
+            "be read; restore it from a copy, or remove it where no sweep of yours wrote it, and "
+            "run the same command again."
         ),
     )
 

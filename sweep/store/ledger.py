@@ -254,7 +254,10 @@ def _tries(parquet: pq.ParquetFile) -> NDArray[np.uint64]:
 
 
 def _left_out(file: Place, error: Exception) -> None:
-    _warn(f"{file} is no ledger file, its tries are not counted; restore it from a copy: {error}")
+    _warn(
+        f"{file} is no ledger file, its tries are not counted; restore it from a copy, or remove "
+        f"it where no sweep wrote it: {error}"
+    )
 
 
 @functools.cache
