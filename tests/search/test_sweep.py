@@ -7,11 +7,7 @@ import multiprocessing
 import os
 import pickle
 import random
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -53,6 +49,7 @@ from sweep.store.results import (
     read_table,
 )
 from tests.search.drivers import drive
+from tests.search.own_cluster import run_script
 
 pytestmark = pytest.mark.ray
 
@@ -386,24 +383,7 @@ def test_a_sweep_in_a_bucket_goes_on_from_another_machine(
 def test_two_nodes_and_a_lost_one_end_in_the_same_bits(whole, make_spec, tmp_path):
     pickled, told = tmp_path / "spec", tmp_path / "told.json"
     pickled.write_bytes(pickle.dumps(make_spec("nodes")))
-    folder = tempfile.mkdtemp(prefix="r")  # socket paths are limited to 107 bytes
-    found_dead_soon = {
-        "RAY_health_check_initial_delay_ms": "500",
-        "RAY_health_check_period_ms": "500",
-        "RAY_health_check_failure_threshold": "10",
-    }
-    try:
-        done = subprocess.run(
-            [sys.executable, Path(__file__).with_name("two_nodes.py"), folder, pickled, told],
-            env=os.environ | found_dead_soon | {"PYTHONPATH": str(REPOSITORY)},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    run_script("two_nodes.py", pickled, told, timeout=300)
     assert json.loads(told.read_text("utf-8")) == 2 * [["done", 120, digest(whole[1].folder)]]
 
 

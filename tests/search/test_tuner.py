@@ -1,10 +1,6 @@
 import ast
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +11,7 @@ from sweep.search import tuner
 from sweep.search.blocks import BlockQueue
 from sweep.search.spec import ExecutionSettings
 from sweep.search.tuner import Watch, _workers, connected, run_blocks
+from tests.search.own_cluster import run_script
 
 pytestmark = pytest.mark.ray
 
@@ -128,24 +125,7 @@ def test_trials_that_raise_are_noticed(ray_local):
 
 
 def test_a_lost_node_takes_neither_the_tables_it_built_nor_the_tries_of_its_block():
-    folder = tempfile.mkdtemp(prefix="r")  # socket paths are limited to 107 bytes
-    found_dead_soon = {
-        "RAY_health_check_initial_delay_ms": "500",
-        "RAY_health_check_period_ms": "500",
-        "RAY_health_check_failure_threshold": "10",
-    }
-    try:
-        done = subprocess.run(
-            [sys.executable, Path(__file__).with_name("lost_node.py"), folder],
-            env=os.environ | found_dead_soon | {"PYTHONPATH": str(Path(__file__).parents[2])},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    run_script("lost_node.py", timeout=240)
 
 
 def test_a_run_without_news_says_what_it_waits_for_once_in_a_while(ray_local, monkeypatch, caplog):
