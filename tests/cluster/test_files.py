@@ -18,6 +18,14 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 ROOT = Path(__file__).parents[2]
 PROVIDER = {"type", "region", "use_internal_ips", "cache_stopped_nodes"}
+ONE_ARENA = [{"name": "MALLOC_ARENA_MAX", "value": "1"}]
+STARTS = {
+    "head": [
+        ("RAY_AUTH_MODE=token", "starts without a token"),
+        ("--metrics-export-port=8080", "exports its metrics on a random port"),
+    ]
+}
+STARTS["worker"] = [*STARTS["head"], ("MALLOC_ARENA_MAX=1", "keeps an arena of malloc a thread")]
 SECRET = re.compile(
     r"AKIA[0-9A-Z]{16}|://[^/\s:]+:[^@\s]+@|-----BEGIN|(?i:secret|password|token)\s*[=:]\s*[^\s~/]\S{11}"
 )
@@ -60,10 +68,7 @@ def cluster_faults(config):
         if len(start) != 1:
             faults.append(f"{kind} has no start command")
         else:
-            if "RAY_AUTH_MODE=token" not in start[0]:
-                faults.append(f"{kind} starts without a token")
-            if "--metrics-export-port=8080" not in start[0]:
-                faults.append(f"{kind} exports its metrics on a random port")
+            faults += [f"{kind} {fault}" for word, fault in STARTS[kind] if word not in start[0]]
     text = yaml.safe_dump(config)
     if SECRET.search(text):
         faults.append("a secret stands in the file")
@@ -119,6 +124,12 @@ def test_the_cluster_file_passes_ray_and_our_own_checks(cluster):
             "worker exports its metrics on a random port",
         ),
         (
+            lambda c: c.update(
+                worker_start_ray_commands=["RAY_AUTH_MODE=token ray start --address=$RAY_HEAD_IP"]
+            ),
+            "worker keeps an arena of malloc a thread",
+        ),
+        (
             lambda c: c["setup_commands"].append("export DATABASE_URL=postgresql://a:b@c/d"),
             "a secret stands in the file",
         ),
@@ -157,7 +168,9 @@ def manifest_faults(manifest):
         "the cluster outlives its job": spec.get("shutdownAfterJobFinishes") is True,
         "a lost head ends it": spec.get("backoffLimit", 0) > 0,
         "nodes differ in code": len({one["image"] for one in containers}) == 1,
-        "a value in the environment": not any("env" in one for one in containers),
+        "a value in the environment": not any("env" in one for one in containers[:1])
+        and all(one.get("env") in (None, ONE_ARENA) for one in containers[1:]),
+        "an arena of malloc a thread": all(one.get("env") == ONE_ARENA for one in containers[1:]),
         "no role for the bucket": all("serviceAccountName" in pod for pod in pods),
         "ray.workers is not what may come": f"ray.workers={most}" in spec["entrypoint"].split(),
         "Ray counts other processors than Kubernetes": all(
@@ -192,6 +205,11 @@ def test_the_manifest_is_one_job_with_a_token_and_no_trials_on_the_head(manifest
                 env=[{"name": "DATABASE_URL", "value": "postgresql://a:b@c/d"}]
             ),
             "a secret stands in the file",
+        ),
+        (lambda _, w: w["containers"][0].pop("env"), "an arena of malloc a thread"),
+        (
+            lambda _, w: w["containers"][0]["env"].append({"name": "AWS_REGION", "value": "x"}),
+            "a value in the environment",
         ),
         (lambda _, w: w.pop("serviceAccountName"), "no role"),
     ],
