@@ -45,6 +45,8 @@ class Bench:
         self.lab, self.s3, self.postgres, self.local = lab, s3, postgres, local
         self.expected = digest(results_of(local))
         self.roots = []
+        with Database.open("postgres", "unused") as database:
+            database.upgrade()
 
     def empty(self):
         """Return a new root in the bucket."""
@@ -56,10 +58,7 @@ class Bench:
         """Return a new root in the bucket, with bars; SQL forgets the sweeps of other roots."""
         there = self.empty()
         with psycopg.connect(self.postgres.url) as connection:
-            for name in ("parameter_sets", "fold_scores", "trades", "sweeps"):
-                (there_is,) = connection.execute("SELECT to_regclass(%s)", [name]).fetchone()
-                if there_is:
-                    connection.execute(f"TRUNCATE {name} CASCADE")
+            connection.execute("TRUNCATE parameter_sets, fold_scores, trades, sweeps CASCADE")
         write_bars(there)
         return there
 

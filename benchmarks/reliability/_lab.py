@@ -105,6 +105,7 @@ class Lab:
             "RAY_USAGE_STATS_ENABLED": "0",
             # Ray gives trials the lowest priority, and on a busy machine no time at all.
             "RAY_worker_niceness": "0",
+            "MALLOC_ARENA_MAX": "1",  # as on the workers of cluster.yaml
             "RAY_health_check_period_ms": "1000",
             "RAY_health_check_failure_threshold": "15",  # a busy machine misses some
             "AWS_ACCESS_KEY_ID": s3.key,
