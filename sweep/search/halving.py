@@ -20,6 +20,7 @@ from sweep.search.objective import ranking, total_violation
 from sweep.search.rungs import kept_of
 from sweep.search.spec import ScreeningSettings
 from sweep.search.wanted import Wanted
+from sweep.store.bounds import collected
 from sweep.store.results import Results, dataset
 
 SCREENING = "screening"
@@ -245,7 +246,7 @@ def screened_rows(
     files = results.parts(task.detector.name, SCREENING)
     if not files:
         return None
-    table = dataset(files, fixed=True).to_table(columns=["key", "status", SESSIONS, *parameters])
+    table = collected(dataset(files, fixed=True), ["key", "status", SESSIONS, *parameters])
     keys, sessions = table["key"].to_numpy(), table[SESSIONS].to_numpy()
     order = np.lexsort((-sessions, keys))
     order = order[~np.isin(keys[order], known)]

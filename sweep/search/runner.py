@@ -2,9 +2,10 @@
 
 import contextlib
 import datetime as dt
+import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,8 @@ from sweep.store.results import (
 
 OnProgress = Callable[[Progress], None]
 
+_log = logging.getLogger(__name__)
+
 _DATA_CHECK_S = 10.0
 _DATA_CHECK_PART = 20  # of its own length: in a bucket it is a request a symbol, by the driver
 
@@ -102,7 +105,15 @@ def run_sweep(spec: SweepSpec, *, on_progress: OnProgress | None = None) -> Swee
     with _alone(Results(spec.storage_root, plan.sweep_id)) as held:
         # Its stages take minutes where there are many sets: whoever lost it writes no file.
         results = Results(spec.storage_root, plan.sweep_id, guard=held.check)
-        return _run(spec, plan, results, held, tell)
+        try:
+            return _run(spec, plan, results, held, tell)
+        except DamagedFile as error:  # a page behind a good footer: found where it was needed
+            names = [one.detector.name for one in plan.judged]
+            aside = [f for name in names for f in results.set_aside_damaged(name, pages=True)]
+            if not aside:
+                raise
+            _log.warning("%s; set aside, its sets are done again", error)
+        return _run(spec, plan, results, held, tell, aside)
 
 
 @contextlib.contextmanager
@@ -123,12 +134,17 @@ def _alone(results: Results) -> Iterator[Lease]:
 
 
 def _run(
-    spec: SweepSpec, plan: SweepPlan, results: Results, held: Lease, tell: OnProgress
+    spec: SweepSpec,
+    plan: SweepPlan,
+    results: Results,
+    held: Lease,
+    tell: OnProgress,
+    aside: Sequence[str] = (),
 ) -> SweepOutcome:
-    """Do what is left of a sweep whose folder is ours."""
+    """Do what is left of a sweep whose folder is ours, `aside` being set aside already."""
     results.remove(STALE)  # its bars are those that are stored now, or it had another id
     tasks = {one.detector.name: task_of(spec, plan, one) for one in plan.judged}
-    damaged = [file for name in tasks for file in results.set_aside_damaged(name)]
+    damaged = [*aside, *(f for name in tasks for f in results.set_aside_damaged(name))]
     wanted = {name: wanted_of(task, results) for name, task in tasks.items()}
     halvings = halvings_of(plan, tasks, wanted, results)
     wanted = narrow(wanted, halvings)

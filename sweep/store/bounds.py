@@ -4,9 +4,10 @@ A small file can claim any number of rows and columns, or one long text for ever
 claims is looked at before anything is decoded, its texts while they are held once.
 """
 
+import contextlib
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from sweep.store.copies import named
+
+REMEDY = "remove the sweep.json of its sweep and run that again, which writes all tables anew"
 _FILE_ROWS = 20_000_000  # a staged day of every US stock has 2.5 million minutes
 _FILE_BYTES = 4 * 1024**3
 _FILE_TEXT = 4_096
@@ -96,9 +100,37 @@ def _result_fault(path: str, inode: int, size: int, modified_ns: int) -> str:
             fault = _footer_fault(file.metadata) or _lists_fault(file)
         return fault or _texts_fault(path, file.metadata)
     except _UNREADABLE as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the disk, not of what stands in the file
-        return f"is no readable Parquet file ({error})"
+        return f"is no readable Parquet file ({_told(error)})"
+
+
+def page_fault(path: Path) -> str:
+    """Say why a table of results has no readable end, empty where it has; reads all of it."""
+    fault = result_fault(path)
+    if fault:
+        return fault
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for _ in file.iter_batches(use_threads=False):
+                pass
+    except _UNREADABLE as error:
+        return f"is damaged ({_told(error)})"
+    return ""
+
+
+def _told(error: Exception) -> Exception:
+    """Return an error of what stands in a file; raise one of the disk."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+    return error
+
+
+@contextlib.contextmanager
+def damage_named(rows: ds.Dataset) -> Iterator[None]:
+    """Read tables of results within; raises `DamagedFile` where one has no readable end."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise DamagedFile(_damage(rows.files, _told(error))) from error
 
 
 def collected(
@@ -113,17 +145,16 @@ def collected(
     """
     most, size, found = _most_memory(), 0, []
     scanner = rows.scanner(columns=columns, filter=wanted)
-    try:
+    with damage_named(rows):
         for batch in scanner.to_batches():
             size += batch.nbytes
             if size > most:
+                first, others = named(rows.files[0]), len(rows.files) - 1
                 raise DamagedFile(
-                    f"{rows.files[0]} needs more than {most:,} bytes with {len(rows.files) - 1} "
-                    "others, half of this machine's memory; read it on a larger one"
+                    f"{first} needs more than {most:,} bytes with {others} others, half of this "
+                    "machine's memory; read it on a larger one"
                 )
             found.append(batch)
-    except _UNREADABLE as error:
-        raise DamagedFile(_damage(rows.files, error)) from error
     return pa.Table.from_batches(found, scanner.projected_schema)
 
 
@@ -134,13 +165,10 @@ def _most_memory() -> int:
 def _damage(files: Sequence[str], error: Exception) -> str:
     """Name the file that cannot be read to its end."""
     for name in files:
-        try:
-            with pq.ParquetFile(name) as file:
-                for _ in file.iter_batches(use_threads=False):
-                    pass
-        except _UNREADABLE as found:
-            return f"{name} is damaged ({found}); remove it and run its sweep again"
-    return f"{files[0]} or another of {len(files)} is damaged ({error})"
+        fault = page_fault(Path(name))
+        if fault:
+            return f"{named(name)} {fault}; {REMEDY}"
+    return f"{named(files[0])} or another of {len(files)} is damaged ({error}); {REMEDY}"
 
 
 def _footer_fault(metadata: pq.FileMetaData) -> str:
@@ -175,7 +203,8 @@ def _texts_fault(path: str, metadata: pq.FileMetaData) -> str:
     """Look at all texts: what the footer says of their size need not be so."""
     names = texts_of(metadata)
     if names:
-        with pq.ParquetFile(path, metadata=metadata, read_dictionary=names) as file:
+        how = {"read_dictionary": names, "page_checksum_verification": True}
+        with pq.ParquetFile(path, metadata=metadata, **how) as file:
             for number in range(file.num_row_groups):
                 table = file.read_row_group(number, columns=names, use_threads=False)
                 fault = text_fault(table, longest=_RESULT_TEXT, most=_GROUP_BYTES)

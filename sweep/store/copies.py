@@ -14,6 +14,9 @@ from sweep.store.place import ObjectPath, Place
 
 _AT_ONCE = 16  # objects that are fetched at a time
 
+_objects: dict[str, ObjectPath] = {}
+"""Path of every copy -> what it is a copy of."""
+
 
 def fetched(where: Place, *, fixed: bool = False) -> Path:
     """Return a local file with the content: itself, or a copy kept while this process lives.
@@ -40,6 +43,7 @@ def fetched(where: Place, *, fixed: bool = False) -> Path:
         version = "".join(filter(str.isalnum, about.etag))
     folder = _copies(where)
     local = folder / version / where.name
+    _objects[str(local)] = where
     if not local.exists():
         content, _ = where.bucket.get(where.key)
         local.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +62,11 @@ def fetched_all(files: Sequence[Place], *, fixed: bool = False) -> list[Path]:
         return [fetched(file) for file in files]
     with concurrent.futures.ThreadPoolExecutor(_AT_ONCE, "fetch") as pool:
         return list(pool.map(functools.partial(fetched, fixed=fixed), files))
+
+
+def named(local: str) -> str:
+    """Return how users know a local file: itself, or the object that it is a copy of."""
+    return str(_objects.get(local, local))
 
 
 def forget(where: Place) -> None:

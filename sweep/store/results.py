@@ -18,7 +18,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sweep.store.atomic import replacing
-from sweep.store.bounds import DamagedFile, collected, result_fault
+from sweep.store.bounds import (
+    REMEDY,
+    DamagedFile,
+    collected,
+    damage_named,
+    page_fault,
+    result_fault,
+)
 from sweep.store.copies import fetched, fetched_all, forget
 from sweep.store.place import ObjectPath, Place, matching, place, rename
 
@@ -50,6 +57,11 @@ DAILY_ROWS = 65_536  # rows of one daily/part file
 _GROUP_ROWS = 4_096
 _KINDS = ("sets", "trades", "searches", "screening")  # what a trial leaves
 _DIGEST_ROWS = 16_384
+
+# A bit that turned on a disk may decode to another number: pages are written and read with a sum.
+_CHECKED = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
 
 
 class Results:
@@ -133,18 +145,25 @@ class Results:
         """Return the finished blocks of a detector, sorted by name."""
         return matching(self.path / PARTS / kind, f"{detector}-*.parquet")
 
-    def set_aside_damaged(self, detector: str) -> list[str]:
+    def set_aside_damaged(self, detector: str, *, pages: bool = False) -> list[str]:
         """Rename finished blocks that cannot be read within bounds, so that they are done again.
+
+        Parameters
+        ----------
+        detector
+            Name.
+        pages
+            True: read all of them; else what a footer and the texts show.
 
         Returns
         -------
         list of str
             Names of the files, now with the ending `.damaged`.
         """
-        damaged = set()
+        fault_of, damaged = page_fault if pages else result_fault, set()
         for kind in _KINDS:
             for file in self.parts(detector, kind):
-                if result_fault(fetched(file, fixed=True)):
+                if fault_of(fetched(file, fixed=True)):
                     damaged.add(file.name)
         for name in damaged:  # with its trades, or its sets
             for kind in _KINDS:
@@ -221,7 +240,9 @@ class Results:
 def _writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a table; numbers hardly repeat, and without looking for it take 60 % of the time."""
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
-    return pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=texts)
+    return pq.ParquetWriter(
+        file, schema, compression="zstd", use_dictionary=texts, write_page_checksum=True
+    )
 
 
 def sweep_names(storage_root: Place | str) -> list[str]:
@@ -252,8 +273,8 @@ def dataset(where: Place | Sequence[Place], *, fixed: bool = False) -> ds.Datase
     for file, copy in zip(files, copies, strict=True):
         fault = result_fault(copy)
         if fault:
-            raise DamagedFile(f"{file} {fault}; remove it and run its sweep again")
-    return ds.dataset([str(copy) for copy in copies])
+            raise DamagedFile(f"{file} {fault}; {REMEDY}")
+    return ds.dataset([str(copy) for copy in copies], format=_CHECKED)
 
 
 def read_table(
@@ -283,16 +304,24 @@ def daily_chunks(
     tuple
         Ids, and float32 [sets, sessions of the detector's axis]; sets that were evaluated only,
         sorted by id.
+
+    Raises
+    ------
+    DamagedFile
+        If a file cannot be read to its end.
     """
     content = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
     columns = np.array(content["detectors"][detector]["axis"], np.int64)
     for file in matching(folder / DAILY, "part-*.parquet"):
-        for batch in dataset(file).to_batches(
-            filter=ds.field("detector") == detector, batch_size=rows, use_threads=False
-        ):
-            if batch.num_rows:
-                values = batch["r"].flatten().to_numpy(zero_copy_only=False)
-                yield batch["set_id"].to_pylist(), values.reshape(batch.num_rows, -1)[:, columns]
+        part = dataset(file)
+        with damage_named(part):
+            for batch in part.to_batches(
+                filter=ds.field("detector") == detector, batch_size=rows, use_threads=False
+            ):
+                if batch.num_rows:
+                    values = batch["r"].flatten().to_numpy(zero_copy_only=False)
+                    chosen = values.reshape(batch.num_rows, -1)[:, columns]
+                    yield batch["set_id"].to_pylist(), chosen
 
 
 def digest(folder: Place) -> dict[str, str]:

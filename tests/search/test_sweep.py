@@ -7,11 +7,13 @@ import multiprocessing
 import os
 import pickle
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import scipy.stats
 from pyarrow import csv
@@ -480,6 +482,39 @@ def test_a_driver_killed_five_times_loses_running_blocks_only(whole, make_spec):
     assert resumed.evaluated == 120 - 2 * finished_blocks + 2
     assert any(torn.name in note for note in resumed.notes)
     assert digest(resumed.folder) == digest(whole[1].folder)
+
+
+def test_a_page_damaged_behind_a_good_footer_is_found_where_needed_and_done_again(
+    whole, make_spec, ray_local
+):
+    _, outcome = whole
+    spec = make_spec("damaged")
+    folder = spec.storage_root / "results" / outcome.sweep_id
+    shutil.copytree(outcome.folder, folder)
+    bad = min((folder / "parts" / "sets").glob("*"))
+    keys = pq.read_table(bad, columns=["key"])
+    turn_a_bit(bad, "r")
+    assert pq.read_table(bad, columns=["key"]) == keys
+    assert run_sweep(spec).evaluated == 0  # its tables are whole, nobody needs the part
+    (folder / "sweep.json").unlink()
+    mended = run_sweep(spec)
+    assert (mended.status, mended.sets, mended.evaluated) == ("done", 120, len(keys))
+    assert f"damaged, set aside and done again: {bad.name}" in mended.notes
+    assert bad.with_name(f"{bad.name}.damaged").exists()
+    assert digest(folder) == digest(outcome.folder)
+
+
+def turn_a_bit(file, column):
+    """Damage the values of a column in the middle of a file, as a disk does."""
+    group = pq.read_metadata(file).row_group(0)
+    chunks = {
+        group.column(n).path_in_schema.split(".")[0]: group.column(n)
+        for n in range(group.num_columns)
+    }
+    content = bytearray(file.read_bytes())
+    # The end of a page: what a number is made of, not what a frame is.
+    content[chunks[column].data_page_offset + chunks[column].total_compressed_size - 8] ^= 1
+    file.write_bytes(content)
 
 
 def test_a_second_submission_is_refused_while_the_first_runs_and_told_when_it_is_done(

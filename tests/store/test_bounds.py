@@ -53,7 +53,7 @@ def test_a_small_result_that_is_large_in_memory_is_refused_and_a_part_set_aside(
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(DamagedFile, match=rf"trades.parquet {said}") as told:
         read_table(results.path, TRADES)
-    assert "remove it and run its sweep again" in str(told.value)
+    assert "remove the sweep.json of its sweep and run that again" in str(told.value)
     assert results.set_aside_damaged("d") == ["d-1.parquet"]
     assert grown_mb(before) < 150
 
@@ -68,7 +68,7 @@ def test_a_small_result_that_is_large_in_memory_is_refused_and_a_part_set_aside(
 def test_kinds_of_columns_that_no_result_has_are_refused(tmp_path, column, said):
     results = Results(tmp_path, "s1")
     results.write_table(TRADES, [pa.table({"x": column})])
-    with pytest.raises(DamagedFile, match=f"trades.parquet {said}; remove it"):
+    with pytest.raises(DamagedFile, match=f"trades.parquet {said}; remove the"):
         read_table(results.path, TRADES)
 
 
@@ -102,5 +102,5 @@ def test_a_page_damaged_behind_a_good_footer_is_told_with_its_file(tmp_path):
     content = bytearray(file.read_bytes())
     content[20:2_000] = bytes(1_980)
     file.write_bytes(content)
-    with pytest.raises(DamagedFile, match=r"(?s)d-b.parquet is damaged .*; remove it"):
+    with pytest.raises(DamagedFile, match=r"(?s)d-b.parquet is damaged .*; remove the"):
         bounds.collected(bounds.ds.dataset([str(one) for one in results.parts("d")]))
