@@ -42,7 +42,7 @@ def _run(config: dict[str, Any]) -> int:
         outcome = run_sweep(
             spec,
             on_progress=lambda now: reporter.update(
-                now.stage, now.done, now.total, now.failed, note=now.best
+                now.stage, now.done, now.total, now.failed, note=now.note
             ),
         )
     for note in outcome.notes:

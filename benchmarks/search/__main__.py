@@ -104,7 +104,7 @@ def _evaluate(bars: Path, workers: int, budget: int) -> tuple[float, float, floa
         memory.join()
     if outcome.status != "done":
         raise RuntimeError(outcome.reason)
-    evaluation = stages["writing tables"] - stages["starting Ray"]
+    evaluation = stages["ranking and choosing"] - stages["starting Ray"]
     return evaluation, ended - began - evaluation, _Counted.engine_s, memory.most
 
 

@@ -100,7 +100,12 @@ class _Blocks:
 
 
 def pbo_cscv(
-    returns: Returns, *, n_blocks: int = 16, metric: str = "sharpe", min_block_sessions: int = 4
+    returns: Returns,
+    *,
+    n_blocks: int = 16,
+    metric: str = "sharpe",
+    min_block_sessions: int = 4,
+    heard: Callable[[int], None] = lambda _: None,
 ) -> PboResult:
     """Estimate the probability that the best set in sample is below the median out of sample.
 
@@ -115,6 +120,8 @@ def pbo_cscv(
         `sharpe` (per day, ddof 1) or `mean`.
     min_block_sessions
         Fewest sessions a block may have; 10 and more are sensible.
+    heard
+        Told of sets that went through one of the two passes after that over `returns`.
 
     Returns
     -------
@@ -130,7 +137,7 @@ def pbo_cscv(
     if n_sets < 2:
         raise ValueError(f"overfitting needs at least 2 sets to choose from, got {n_sets}")
     chosen = halves(n_blocks)
-    selected, omega = _rank_all(blocks, chosen, metric)
+    selected, omega = _rank_all(blocks, chosen, metric, heard)
     return _result(blocks, chosen, metric, selected, omega)
 
 
@@ -169,12 +176,14 @@ def _block_sums(returns: Returns, n_blocks: int, least: int) -> _Blocks:
     )
 
 
-def _rank_all(blocks: _Blocks, chosen: Float, metric: str) -> tuple[Int, Float]:
+def _rank_all(
+    blocks: _Blocks, chosen: Float, metric: str, heard: Callable[[int], None]
+) -> tuple[Int, Float]:
     """Return, per combination, the set that is best on it and its relative rank on the rest."""
     n_sets = blocks.sums.shape[1]
     codes = chosen.astype(np.int64) @ (1 << np.arange(chosen.shape[1]))
     pieces = [(start, min(start + _PIECE, n_sets)) for start in range(0, n_sets, _PIECE)]
-    best = np.stack([*_over(pieces, blocks, metric, best_scores, codes)])
+    best = np.stack([*_over(pieces, blocks, metric, heard, best_scores, codes)])
     most = best.max(axis=0)
     least = most - TIE * np.abs(most)
     # The first of equals is in the first piece with one.
@@ -188,7 +197,8 @@ def _rank_all(blocks: _Blocks, chosen: Float, metric: str) -> tuple[Int, Float]:
             selected[mine] = start + found
     low, high = own - TIE * np.abs(own), own + TIE * np.abs(own)
     rest = (1 << chosen.shape[1]) - 1 - codes
-    less, more = np.sum([*_over(pieces, blocks, metric, count_beside, rest, low, high)], axis=0)
+    counts = [*_over(pieces, blocks, metric, heard, count_beside, rest, low, high)]
+    less, more = np.sum(counts, axis=0)
     # Rank with ties averaged: sets below, plus (equals including itself + 1) / 2.
     return selected, (less + (n_sets - less - more + 1) / 2) / (n_sets + 1)
 
@@ -197,6 +207,7 @@ def _over(
     pieces: list[tuple[int, int]],
     blocks: _Blocks,
     metric: str,
+    heard: Callable[[int], None],
     count: Callable[..., Any],
     *arguments: Any,  # noqa: ANN401
 ) -> Iterator[Any]:
@@ -206,7 +217,9 @@ def _over(
         return count(*_piece(blocks, metric, *piece), *arguments)
 
     with ThreadPoolExecutor(_processors()) as threads:
-        yield from threads.map(one, pieces)
+        for (start, stop), found in zip(pieces, threads.map(one, pieces), strict=True):
+            yield found
+            heard(stop - start)
 
 
 def _processors() -> int:

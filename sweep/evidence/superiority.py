@@ -25,6 +25,7 @@ from sweep.evidence.bootstrap import (
 from sweep.evidence.columns import Float, Int, Returns, constant_rows, repeatable, slices
 from sweep.evidence.jit import kernel, largest
 
+ALPHA = 0.05
 RESAMPLES = 1_000
 
 
@@ -100,6 +101,26 @@ class _Slice:
         return _largest(self.drawn, self.squares, np.stack(shifts), self.n_sessions)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Pass:
+    """What one pass over all sets gives.
+
+    `numbers` int64 and `observed` float64 [varying sets], see `_Slice`; `most` float64 [3,
+    resamples], the largest resampled statistic where sets below 0 keep their own mean, where those
+    clearly below it do, and where none does.
+    """
+
+    n_sets: int
+    n_sessions: int
+    numbers: Int
+    observed: Float
+    most: Float
+
+
+_Drawing = tuple[float, int, int]
+"""Mean block, number and seed of the resamples."""
+
+
 def spa(
     returns: Returns,
     *,
@@ -121,40 +142,13 @@ def spa(
     SpaResult
         p-values are shares of resamples that reach the statistic.
     """
-    # By row: sets below 0 keep their own mean, those clearly below it do, none does.
-    most = np.zeros((3, n_resamples))
-    statistic, best, n_sets, n_varying, n_sessions = 0.0, -1, 0, 0, 0
-    for found in _studentised(returns, mean_block, n_resamples, seed):
-        n_sessions = found.n_sessions
-        n_sets, n_varying = n_sets + found.n_sets, n_varying + len(found.numbers)
-        if not len(found.numbers):
-            continue
-        own = found.observed
-        leader = int(own.argmax())
-        if best == -1 or own[leader] > statistic:
-            statistic, best = float(own[leader]), int(found.numbers[leader])
-        hopeless = own < -math.sqrt(2 * math.log(math.log(n_sessions)))
-        shifts = (np.where(own < 0, own, 0.0), np.where(hopeless, own, 0.0), np.zeros(len(own)))
-        np.maximum(most, found.largest(*shifts), out=most)
-    statistic = max(0.0, statistic)
-    p_lower, p_consistent, p_upper = np.mean(most >= statistic, axis=1).tolist()
-    return SpaResult(
-        p_consistent=p_consistent,
-        p_lower=p_lower,
-        p_upper=p_upper,
-        statistic=statistic,
-        best=best,
-        n_sets=n_sets,
-        n_constant=n_sets - n_varying,
-        n_sessions=n_sessions,
-        n_resamples=n_resamples,
-    )
+    return _spa(_pass(returns, (mean_block, n_resamples, seed)))
 
 
 def stepm(
     returns: Returns,
     *,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     mean_block: float = MEAN_BLOCK,
     n_resamples: int = RESAMPLES,
     seed: int = 0,
@@ -178,25 +172,70 @@ def stepm(
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, got {alpha}")
     repeatable(returns)
-    superior = np.zeros(0, dtype=np.int64)
-    critical: list[float] = []
-    while True:
-        most = np.full(n_resamples, -np.inf)
-        numbers, observed = [superior[:0]], [np.zeros(0)]
-        for found in _studentised(returns, mean_block, n_resamples, seed):
+    drawing = (mean_block, n_resamples, seed)
+    return _stepm(returns, _pass(returns, drawing), alpha, drawing)
+
+
+def spa_and_stepm(returns: Returns) -> tuple[SpaResult, StepMResult]:
+    """Make both tests as they are by default, in the passes of `stepm` alone."""
+    repeatable(returns)
+    drawing = (MEAN_BLOCK, RESAMPLES, 0)
+    first = _pass(returns, drawing)
+    return _spa(first), _stepm(returns, first, ALPHA, drawing)
+
+
+def _pass(returns: Returns, drawing: _Drawing) -> _Pass:
+    """Go over all sets."""
+    most = np.full((3, drawing[1]), -np.inf)
+    numbers, observed = [np.zeros(0, np.int64)], [np.zeros(0)]
+    n_sets, n_sessions = 0, 0
+    for found in _studentised(returns, *drawing):
+        n_sets, n_sessions = n_sets + found.n_sets, found.n_sessions
+        own = found.observed
+        if not len(own):
+            continue
+        numbers.append(found.numbers)
+        observed.append(own)
+        hopeless = own < -math.sqrt(2 * math.log(math.log(n_sessions)))
+        shifts = (np.where(own < 0, own, 0.0), np.where(hopeless, own, 0.0), np.zeros(len(own)))
+        np.maximum(most, found.largest(*shifts), out=most)
+    return _Pass(n_sets, n_sessions, np.concatenate(numbers), np.concatenate(observed), most)
+
+
+def _spa(found: _Pass) -> SpaResult:
+    leader = int(found.observed.argmax()) if len(found.observed) else -1
+    statistic = max(0.0, float(found.observed[leader])) if leader >= 0 else 0.0
+    p_lower, p_consistent, p_upper = np.mean(
+        np.maximum(found.most, 0.0) >= statistic, axis=1
+    ).tolist()
+    return SpaResult(
+        p_consistent=p_consistent,
+        p_lower=p_lower,
+        p_upper=p_upper,
+        statistic=statistic,
+        best=int(found.numbers[leader]) if leader >= 0 else -1,
+        n_sets=found.n_sets,
+        n_constant=found.n_sets - len(found.numbers),
+        n_sessions=found.n_sessions,
+        n_resamples=found.most.shape[1],
+    )
+
+
+def _stepm(returns: Returns, first: _Pass, alpha: float, drawing: _Drawing) -> StepMResult:
+    superior, critical = first.numbers[:0], list[float]()
+    remaining, statistics, most = first.numbers, first.observed, first.most[2]
+    while len(remaining):
+        critical.append(float(np.quantile(most, 1 - alpha, method="higher")))
+        above = statistics > critical[-1]
+        if not above.any():
+            break
+        superior = np.union1d(superior, remaining[above])
+        remaining, statistics = remaining[~above], statistics[~above]
+        most = np.full(len(most), -np.inf)
+        for found in _studentised(returns, *drawing):
             left = ~np.isin(found.numbers, superior)
-            numbers.append(found.numbers[left])
-            observed.append(found.observed[left])
             if left.any():
                 np.maximum(most, found.largest(np.where(left, 0.0, -np.inf))[0], out=most)
-        remaining, statistics = np.concatenate(numbers), np.concatenate(observed)
-        if not len(remaining):
-            break
-        critical.append(float(np.quantile(most, 1 - alpha, method="higher")))
-        rejected = remaining[statistics > critical[-1]]
-        if not len(rejected):
-            break
-        superior = np.union1d(superior, rejected)
     return StepMResult(superior, tuple(critical), alpha)
 
 

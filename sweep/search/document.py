@@ -17,7 +17,7 @@ import pyarrow.csv
 
 from sweep.engine.symbol_data import volume_proxies
 from sweep.search.chosen_sets import FullSets, configured_values, set_id_of
-from sweep.search.identity import canonical, set_ids
+from sweep.search.identity import canonical
 from sweep.search.merge import Merged
 from sweep.search.objective import read_objective
 from sweep.search.pareto import pareto_table
@@ -104,9 +104,7 @@ def _about(
     merged, full = tables.get(one.detector.name), full_sets.get(one.detector.name)
     configured = configured_values(plan.spec, one.detector)
     name = set_id_of(one.detector, configured)
-    ids = [] if merged is None else set_ids(merged.keys)
-    final = None if merged is None else merged.chosen.final
-    chosen = () if merged is None else merged.chosen.folds
+    final, *chosen = [None] if merged is None else merged.chosen_ids
     unjudged = {} if full is None else full.results[name].unjudged
     return {
         "revision": one.detector.revision,
@@ -122,8 +120,8 @@ def _about(
         "paths": one.folds.paths.tolist(),
         "space": one.space.as_json(),
         "chosen": {
-            "final": None if final is None else ids[final],
-            "folds": [None if row is None else ids[row] for row in chosen],
+            "final": final,
+            "folds": chosen,
         },
         "searches": [] if merged is None else list(merged.rivalry),
         "configured": {

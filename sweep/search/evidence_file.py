@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
@@ -15,7 +16,8 @@ from detectors.bars import Float
 from sweep.search import choose
 from sweep.search.chosen_sets import FullSets
 from sweep.search.evidence_document import describe, headline
-from sweep.search.identity import Keys, keys_of, set_ids
+from sweep.search.identity import Keys, id_column, keys_of, set_ids
+from sweep.search.in_sample import with_status
 from sweep.search.judgement import Case, Measured, judge_sweep, measure
 from sweep.search.measures import Plateau, measure_plateau
 from sweep.search.merge import Merged
@@ -24,7 +26,8 @@ from sweep.search.random_start import among_random
 from sweep.search.range_edge import RangeEnd, range_ends
 from sweep.search.screened import fair_sample, reservation
 from sweep.search.stitching import set_series, stitch
-from sweep.store.ledger import Ledger, Tries
+from sweep.search.weighing import Heard
+from sweep.store.ledger import Ledger, Tries, each_once
 from sweep.store.place import Place
 from sweep.store.results import (
     EVIDENCE,
@@ -38,6 +41,8 @@ from sweep.store.results import (
 NO_HOLDOUT = "There is no hold-out (holdout=none), so nothing is left to check the result on."
 NO_FOLDS = "There are no folds (folds=none), so no result is out of sample."
 
+OnSets = Callable[[int, int, str], None]
+"""Told of how many sets, of how many, all is known that is asked, and what is at work."""
 
 STITCHED_SCHEMA = pa.schema(
     [
@@ -55,19 +60,20 @@ STITCHED_SCHEMA = pa.schema(
 class TradedSets:
     """Daily net R of the sets with a trade; each iteration reads the files again.
 
-    `only` are the ids wanted, None: all.
+    `only` are the keys of the sets wanted, None: all.
     """
 
     folder: Place
     detector: str
-    only: frozenset[str] | None = None
+    only: Keys | None = None
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """Yield float32 [sets, sessions of the detector's axis]."""
-        for names, values in daily_chunks(self.folder, self.detector):
+        only = None if self.only is None else id_column(self.only)
+        for ids, values in daily_chunks(self.folder, self.detector):
             wanted = values.any(axis=1)
-            if self.only is not None:
-                wanted &= np.array([name in self.only for name in names], np.bool_)
+            if only is not None:
+                wanted &= pc.is_in(ids, value_set=only).to_numpy(zero_copy_only=False)
             traded = values[wanted]
             if len(traded):
                 yield traded
@@ -77,8 +83,8 @@ def tried_keys(merged: Merged | None, full: FullSets) -> Keys:
     """Return the keys of all sets of a detector that count as tries, the configured one too."""
     keys = [keys_of(list(full.values))]
     if merged is not None:
-        keys.append(merged.keys[np.array(merged.sets["status"].to_pylist()) != "invalid"])
-    return np.unique(np.concatenate(keys))
+        keys.append(merged.keys[~with_status(merged.sets, "invalid")])
+    return each_once(np.concatenate(keys))
 
 
 def write_evidence(
@@ -86,13 +92,13 @@ def write_evidence(
     results: Results,
     merged: Mapping[str, Merged],
     full: Sequence[tuple[DetectorPlan, FullSets]],
-    heard: Callable[[int], None],
+    heard: OnSets,
     screening: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     """Judge every detector and write `evidence.json`, after the tables, ledger and daily results.
 
-    `heard` is told how many detectors are judged: one takes seconds. `screening` is what halvings
-    saved and may have lost, of the detectors that have one.
+    `heard` is told how far it is: a million sets take a minute. `screening` is what halvings saved
+    and may have lost, of the detectors that have one.
 
     Returns
     -------
@@ -101,13 +107,17 @@ def write_evidence(
     """
     thresholds, ledger = plan.spec.verdict, Ledger(plan.spec.storage_root)
     measured: dict[str, Measured] = {}
+    done, total = 0, sum(len(one.keys) for one in merged.values())
     for one, sets in full:
         name = one.detector.name
-        heard(len(measured))
+        n = len(merged[name].keys) if name in merged else 0
+        told = _told(heard, name, done, n, total)
+        told("neighbours, random entries", 0.0)
         case = _case(plan, one, results, merged.get(name), sets, ledger)
         case = dataclasses.replace(case, screening=screening.get(name))
-        measured[name] = measure(case)
-    heard(len(measured))
+        measured[name] = measure(case, told)
+        done += n
+    heard(done, total, "")
     write_stitched(plan, results, measured)
     reservations = () if plan.held_out else (NO_HOLDOUT,)
     if plan.spec.folds.kind == "none":
@@ -123,6 +133,11 @@ def write_evidence(
         },
     )
     return {name: headline(one) for name, one in described.items()}
+
+
+def _told(heard: OnSets, name: str, before: int, n: int, total: int) -> Heard:
+    """Return what hears of the share of a detector's n sets, `before` are those of others."""
+    return lambda what, share: heard(before + int(share * n), total, f"{name}: {what}")
 
 
 def write_stitched(plan: SweepPlan, results: Results, measured: Mapping[str, Measured]) -> None:
@@ -182,14 +197,13 @@ def _case(
         return case
     if (fair := fair_sample(merged)) is not None:
         # Sets that were kept for what they did on some of these sessions say nothing of luck.
-        returns = TradedSets(results.path, name, frozenset(set_ids(fair)))
+        returns = TradedSets(results.path, name, fair)
         said = (*case.reservations, reservation(merged))
         case = dataclasses.replace(case, returns=returns, reservations=said)
     if merged.selected.rival is not None:
-        ids_drawn = frozenset(set_ids(merged.keys[merged.selected.baseline]))
-        case = dataclasses.replace(case, drawn=TradedSets(results.path, name, ids_drawn))
-    chosen = (merged.chosen.final, *merged.chosen.folds)
-    ids = [None if row is None else set_ids(merged.keys[[row]])[0] for row in chosen]
+        drawn = TradedSets(results.path, name, merged.keys[merged.selected.baseline])
+        case = dataclasses.replace(case, drawn=drawn)
+    ids = merged.chosen_ids
     series = [None if name is None else set_series(full.results[name].block) for name in ids]
     stitched = stitch(one.folds, series[1:])
     case = dataclasses.replace(
@@ -243,8 +257,9 @@ def _daily_of(results: Results, detector: str, keys: Keys) -> NDArray[np.float32
     """Return the daily results of a few evaluated sets, in the order of their keys given."""
     places = {name: place for place, name in enumerate(set_ids(keys))}
     found: dict[int, NDArray[np.float32]] = {}
-    for names, values in daily_chunks(results.path, detector):
-        found |= {places[n]: row for n, row in zip(names, values, strict=True) if n in places}
+    for ids, values in daily_chunks(results.path, detector):
+        rows = zip(ids.to_pylist(), values, strict=True)
+        found |= {places[name]: row for name, row in rows if name in places}
         if len(found) == len(places):
             break
     return np.stack([found[place] for place in range(len(places))])
@@ -258,8 +273,8 @@ def _in_sample(
         found = (merged.sets[column].to_numpy()[rows] for column in ("objective", "trades"))
         objective, trades = (np.asarray(column, np.float64)[:, np.newaxis] for column in found)
         return objective, trades
-    status = np.array(merged.sets["status"].to_pylist(), dtype=object)
-    places = np.searchsorted(np.flatnonzero(np.isin(status, ("ok", "infeasible"))), rows)
+    evaluated = np.flatnonzero(with_status(merged.sets, "ok", "infeasible"))
+    places = np.searchsorted(evaluated, rows)
     # Rows lie by set, then fold, as `write_fold_scores` put them.
     table = dataset(results.path / FOLD_SCORES).head(
         (int(places[-1]) + 1) * len(one.folds),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sweep.search.evaluation import BlockRows, Task
 from sweep.search.folds import Positions
 from sweep.search.identity import Keys, block_name
-from sweep.search.in_sample import floats, told_columns
+from sweep.search.in_sample import floats, told_columns, with_status
 from sweep.search.objective import ranking, total_violation
 from sweep.search.rungs import kept_of
 from sweep.search.spec import ScreeningSettings
@@ -172,7 +172,7 @@ def _left(
 def _ranked(task: Task, scores: pa.Table, alive: Keys, sessions: int) -> tuple[Keys, Keys]:
     """Return the sets of a rung best first, as a sweep ranks, and those that have no score."""
     rows = scores.take(pa.array(np.searchsorted(scores["key"].to_numpy(), alive)))
-    ok = np.array(rows["status"].to_pylist(), dtype=object) == "ok"
+    ok = with_status(rows, "ok")
     found, keys = rows.filter(pa.array(ok)), alive[ok]
     metrics = [name for name in found.column_names if name not in ("key", "status")]
     measured = {name: floats(found, name) for name in metrics}

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from detectors.bars import Float, MinuteBars, Sessions
@@ -23,6 +24,7 @@ Keys = NDArray[np.uint64]
 
 _SWEEP_DIGITS = 12
 _SETTINGS_DIGITS = 16
+_DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
 def canonical(value: object) -> str:
@@ -111,6 +113,16 @@ def _hashed(detector: Detector, values: Mapping[str, Float]) -> Keys:
 def set_ids(keys: Keys) -> list[str]:
     """Return keys as text: `p` and 16 hex digits."""
     return [f"p{key:016x}" for key in keys.tolist()]
+
+
+def id_column(keys: Keys) -> pa.Array:
+    """Return `set_ids` as a column; a million take a tenth of the time and no Python objects."""
+    text = np.empty((len(keys), 17), np.uint8)
+    halves = keys.astype(">u8").view(np.uint8).reshape(-1, 8)
+    text[:, 0] = ord("p")
+    text[:, 1::2], text[:, 2::2] = _DIGITS[halves >> 4], _DIGITS[halves & 15]
+    offsets = np.arange(len(keys) + 1, dtype=np.int32) * text.shape[1]
+    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(text))
 
 
 def keys_of(ids: list[str]) -> Keys:

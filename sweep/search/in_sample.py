@@ -16,6 +16,12 @@ from sweep.search.objective import total_violation
 from sweep.search.samplers import WORST
 
 
+def with_status(table: pa.Table, *names: str) -> NDArray[np.bool_]:
+    """Tell which rows have one of these statuses."""
+    found: NDArray[np.bool_] = pc.is_in(table["status"], value_set=pa.array(names)).to_numpy()
+    return found
+
+
 def floats(table: pa.Table, name: str) -> Float:
     """Return a column as float64 [rows]; null is NaN."""
     return np.asarray(table[name].cast(pa.float64()).to_numpy(), np.float64)
@@ -51,7 +57,7 @@ def told(task: Task, table: pa.Table, fold: int) -> Scores:
     """
     shape = (len(table), len(task.objectives))
     objectives, violation = np.full(shape, np.nan), np.full(len(table), WORST)
-    rows = np.flatnonzero(pc.equal(table["status"], "ok").to_numpy(zero_copy_only=False))
+    rows = np.flatnonzero(with_status(table, "ok"))
     if len(rows) == 0:
         return Scores(objectives, violation)
     whole = {o.metric for o in task.objectives} | {c.metric for c in task.constraints}

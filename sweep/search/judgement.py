@@ -22,6 +22,7 @@ from sweep.search.measures import (
 from sweep.search.random_start import NO_STARTS, RandomStarts
 from sweep.search.range_edge import RangeEnd
 from sweep.search.stitching import SetSeries, Stitched
+from sweep.search.weighing import Heard
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,9 +95,9 @@ class Judged:
     judgement: Judgement
 
 
-def measure(case: Case) -> Measured:
-    """Compute all statistics of one detector."""
-    matrix = measure_matrix(case.returns, case.drawn)
+def measure(case: Case, heard: Heard = lambda *_: None) -> Measured:
+    """Compute all statistics of one detector; `heard` is told how far it is."""
+    matrix = measure_matrix(case.returns, case.drawn, heard)
     return Measured(
         case=case,
         matrix=matrix,

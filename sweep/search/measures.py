@@ -25,9 +25,10 @@ from sweep.evidence.drawdown import DrawdownDistribution, monte_carlo_drawdown
 from sweep.evidence.luck import BacktestLength, min_backtest_length_years
 from sweep.evidence.pbo import PboResult, null_sd, pbo_cscv
 from sweep.evidence.plateau import plateau_score_nearest
-from sweep.evidence.superiority import SpaResult, StepMResult, spa, stepm
+from sweep.evidence.superiority import SpaResult, StepMResult, spa_and_stepm
 from sweep.evidence.trials import EffectiveTrials, effective_number_of_trials
 from sweep.search.stitching import SetSeries, Stitched
+from sweep.search.weighing import Heard, Weighed
 
 SESSIONS_PER_YEAR = 252
 LEAST_SESSIONS = 8
@@ -128,6 +129,7 @@ class Plateau:
 def measure_matrix(
     returns: Iterable[NDArray[np.floating[Any]]],
     drawn: Iterable[NDArray[np.floating[Any]]] | None = None,
+    heard: Heard = lambda *_: None,
 ) -> Matrix:
     """Measure all sets that traded.
 
@@ -140,6 +142,8 @@ def measure_matrix(
         The same of those drawn at random beside an adaptive search. Its own sets crowd where
         results are good, so they vary less than luck does; moments and effective number are
         those of the random ones. None: of all.
+    heard
+        Told how far it is: a million sets take a minute.
     """
     n_sets, n_sessions = 0, 0
     for part in returns:
@@ -149,15 +153,17 @@ def measure_matrix(
     blocks = min(MOST_BLOCKS, n_sessions // LEAST_BLOCK // 2 * 2)
     spread = returns if drawn is None else drawn
     known = any(len(part) for part in spread)
-    return Matrix(
-        n_sets=n_sets,
-        moments=column_moments(spread) if known else None,
-        effective=effective_number_of_trials(spread) if known else None,
-        clusters=cluster_trials(spread) if known else None,
-        pbo=pbo_cscv(returns, n_blocks=blocks) if n_sets > 1 else None,
-        spa=spa(returns),
-        stepm=stepm(returns),
-    )
+
+    def weighed(sets: Iterable[NDArray[np.floating[Any]]], statistic: str) -> Weighed:
+        return Weighed(sets, statistic, n_sets, heard)
+
+    halves = weighed(returns, "overfitting (PBO)")
+    moments = column_moments(weighed(spread, "moments")) if known else None
+    effective = effective_number_of_trials(weighed(spread, "effective tries")) if known else None
+    clusters = cluster_trials(weighed(spread, "families of like sets")) if known else None
+    pbo = pbo_cscv(halves, n_blocks=blocks, heard=halves.went) if n_sets > 1 else None
+    superiority = spa_and_stepm(weighed(returns, "luck of the best (SPA, StepM)"))
+    return Matrix(n_sets, moments, effective, clusters, pbo, *superiority)
 
 
 def measure_final(series: SetSeries, matrix: Matrix, n_trials: int) -> FinalSet | None:

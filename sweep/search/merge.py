@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -14,8 +15,8 @@ from sweep.search.adaptive_trial import proposed_by, searches_of
 from sweep.search.choose import Chosen
 from sweep.search.evaluation import Task
 from sweep.search.halving import screened_rows
-from sweep.search.identity import Keys, set_ids
-from sweep.search.in_sample import floats, matrix
+from sweep.search.identity import Keys, id_column, set_ids
+from sweep.search.in_sample import floats, matrix, with_status
 from sweep.search.objective import DIRECTIONS, ranking, total_violation
 from sweep.search.pareto import pareto_front
 from sweep.search.plan import DetectorPlan
@@ -33,6 +34,7 @@ _FOLD_COLUMNS = (
     "fold_out_mean",
     "fold_out_trades",
 )
+_JUDGED_BY = ["status", "rank", "objective", "violation", "trades"]
 FOLD_SCHEMA = pa.schema(
     [
         ("detector", pa.string()),
@@ -77,6 +79,17 @@ class Merged:
         """Return the rows of the chosen sets."""
         return self.selected.chosen
 
+    @property
+    def lean(self) -> "Merged":
+        """Return it without the columns that the tables alone need: 500 MB of a million sets."""
+        return dataclasses.replace(self, sets=self.sets.select(_JUDGED_BY))
+
+    @property
+    def chosen_ids(self) -> list[str | None]:
+        """Return the id of the final set and of that of each fold, None where none is feasible."""
+        rows = (self.chosen.final, *self.chosen.folds)
+        return [None if row is None else set_ids(self.keys[[row]])[0] for row in rows]
+
 
 def merge_detector(plan: DetectorPlan, task: Task, results: Results, pool: Keys) -> Merged | None:
     """Rank and choose among the finished sets of a detector; None where there are none.
@@ -93,19 +106,19 @@ def merge_detector(plan: DetectorPlan, task: Task, results: Results, pool: Keys)
         return None
     table = _with_screened(task, results, table, names)
     keys = table["key"].to_numpy()
-    evaluated = np.array(table["status"].to_pylist(), dtype=object) == "ok"
-    measured = {name: floats(table, name) for name in metrics}
+    evaluated = with_status(table, "ok")
+    told = [o.metric for o in task.objectives] + [c.metric for c in task.constraints]
+    measured = {name: floats(table, name) for name in told}
     objective = task.objective.of(measured)
     violation = np.where(evaluated, total_violation(task.constraints, measured), np.nan)
-    status = np.array(table["status"].to_pylist(), dtype=object)
-    status[evaluated & (violation > 0)] = "infeasible"
+    broken = pa.array(evaluated & (violation > 0))
     rank = np.zeros(len(keys), np.int64)
     rows = np.flatnonzero(evaluated)
     rank[rows[ranking(objective[rows], violation[rows], keys[rows])]] = np.arange(len(rows)) + 1
     columns = {
-        "detector": pa.array([plan.detector.name] * len(keys)),
-        "set_id": pa.array(set_ids(keys)),
-        "status": pa.array(status, pa.string()),
+        "detector": pa.repeat(plan.detector.name, len(keys)),
+        "set_id": id_column(keys),
+        "status": pc.if_else(broken, "infeasible", table["status"]),
         "text": table["text"],
         "rank": pa.array(rank, mask=~evaluated),
         "objective": pa.array(objective, from_pandas=True),
@@ -224,14 +237,14 @@ def _fold_pieces(plan: DetectorPlan, results: Results) -> Iterator[pa.Table]:
     for start in range(0, len(table), _FOLD_ROWS):
         part = table.slice(start, _FOLD_ROWS)
         rows = np.arange(len(part))
-        ids = np.repeat(np.array(set_ids(part["key"].to_numpy()), dtype=object), width)
+        ids = id_column(np.repeat(part["key"].to_numpy(), width))
         seen, broken, trades, out_mean, out_trades = (
             matrix(part, name, rows, width).ravel() for name in _FOLD_COLUMNS
         )
         yield pa.table(
             [
-                pa.array([plan.detector.name] * len(ids)),
-                pa.array(ids, pa.string()),
+                pa.repeat(plan.detector.name, len(ids)),
+                ids,
                 pa.array(np.tile(np.arange(width, dtype=np.int32), len(part))),
                 pa.array(seen, from_pandas=True),
                 pa.array(broken, from_pandas=True),
@@ -267,8 +280,8 @@ def write_daily(
                 piece = table.slice(own, DAILY_ROWS)
                 piece = piece.filter(piece["r"].is_valid())
                 columns = {
-                    "detector": pa.array([name] * len(piece), pa.string()),
-                    "set_id": pa.array(set_ids(piece["key"].to_numpy()), pa.string()),
+                    "detector": pa.repeat(name, len(piece)),
+                    "set_id": id_column(piece["key"].to_numpy()),
                     "r": piece["r"],
                 }
                 results.write_table(f"{DAILY}/part-{count:05d}.parquet", [pa.table(columns)])

@@ -4,14 +4,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from detectors.bars import Float
 from sweep.search.adaptive import FINAL
 from sweep.search.adaptive_trial import search_label
 from sweep.search.evaluation import Task
 from sweep.search.identity import set_ids
-from sweep.search.in_sample import matrix, told
+from sweep.search.in_sample import matrix, told, with_status
 from sweep.search.selection import Rows, Selected
 
 
@@ -38,7 +37,7 @@ def compare(task: Task, table: pa.Table, selected: Selected) -> list[dict[str, A
     if selected.rival is None:
         return []
     found: list[dict[str, Any]] = []
-    ids = set_ids(table["key"].to_numpy())
+    keys = table["key"].to_numpy()
     outside = _out_of_sample(task, table)
     folds = zip(selected.chosen.folds, selected.rival.folds, strict=True)
     chosen = dict(enumerate(folds)) | {FINAL: (selected.chosen.final, selected.rival.final)}
@@ -58,7 +57,7 @@ def compare(task: Task, table: pa.Table, selected: Selected) -> list[dict[str, A
             }
         )
         for row, whose in zip(chosen[search], ("", "random_"), strict=True):
-            found[-1][f"{whose}chosen"] = None if row is None else ids[row]
+            found[-1][f"{whose}chosen"] = None if row is None else set_ids(keys[[row]])[0]
             found[-1][f"{whose}out_of_sample_mean_r"] = _mean(outside, search, row)
     return found
 
@@ -73,7 +72,7 @@ def _out_of_sample(task: Task, table: pa.Table) -> Float | None:
     if not task.folds:
         return None
     out = np.full((len(table), len(task.folds)), np.nan)
-    rows = np.flatnonzero(pc.equal(table["status"], "ok").to_numpy(zero_copy_only=False))
+    rows = np.flatnonzero(with_status(table, "ok"))
     out[rows] = matrix(table, "fold_out_mean", rows, len(task.folds))
     return out
 

@@ -27,6 +27,7 @@ from sweep.search.evaluation import Task
 from sweep.search.evidence_file import tried_keys, write_evidence
 from sweep.search.halving import scored_keys
 from sweep.search.identity import digest_of, keys_of
+from sweep.search.in_sample import with_status
 from sweep.search.merge import (
     Merged,
     merge_detector,
@@ -305,7 +306,7 @@ def _conclude(
     spec = plan.spec
     done, total = done_and_total(wanted)
     done += outcome.tally.settled
-    tell(Progress("writing tables", done, total, outcome.tally.failed))
+    tell(Progress("ranking and choosing", done, total, outcome.tally.failed))
     merged = _merged(plan, results, tasks, wanted)
     full = [(one, evaluate_full(spec, one, merged.get(one.detector.name))) for one in plan.judged]
     _record_tries(plan, results, merged, full)
@@ -313,17 +314,20 @@ def _conclude(
     tables = _set_tables(spec, plan, merged)
     if not tables:
         return _nothing_landed(plan, results, outcome, notes, command, started)
-    sets = _write_tables(plan, results, tables, merged, full)
-    failed = sum(int(np.sum(np.array(t["status"].to_pylist()) == "failed")) for t in tables)
+    tell(Progress("writing tables", done, total, outcome.tally.failed))
+    counts = _write_sets(plan, results, tables) | {"evaluated": outcome.tally.sets}
+    del tables
+    merged = {name: one.lean for name, one in merged.items()}
+    _write_details(plan, results, merged, full)
     screening = screenings(plan, results, tasks, wanted, merged)
-    judged = _judged(plan, results, merged, full, screening, outcome, tell)
+    outcome, judged = _judged(plan, results, merged, full, screening, outcome, tell)
     about = document(
         plan,
         outcome.status,
         command,
         started=started,
         finished=dt.datetime.now(dt.UTC),
-        counts={"sets": sets, "failed": failed, "evaluated": outcome.tally.sets},
+        counts=counts,
         merged=merged,
         full={one.detector.name: found for one, found in full},
         judged=judged,
@@ -332,6 +336,7 @@ def _conclude(
     )
     about["timings"] |= engine_seconds(outcome.tally, screening)
     held.check()
+    tell(Progress("writing into SQL"))
     away += mirror(spec, results, about)
     about["mirrored"] = not away
     results.write_json(SWEEP, about)
@@ -339,17 +344,10 @@ def _conclude(
         plan.sweep_id,
         outcome.status,
         results.path,
-        sets,
-        failed,
+        counts["sets"],
+        counts["failed"],
         outcome.tally.sets,
-        (
-            *notes,
-            *(f"{name}: {screening_reading(found)}" for name, found in screening.items()),
-            *time_notes(about["timings"]),
-            *_sample_notes(merged),
-            *mirror_notes(sets),
-            *away,
-        ),
+        (*notes, *_closing_notes(about, screening, merged), *away),
         outcome.reason,
     )
 
@@ -362,16 +360,22 @@ def _judged(
     screening: dict[str, dict[str, Any]],
     outcome: TuneOutcome,
     tell: OnProgress,
-) -> dict[str, dict[str, Any]]:
-    """Write the evidence of a sweep that is done, and return what there is to say of each."""
-    if outcome.status != "done":
-        results.remove(EVIDENCE)
-        return {}
+) -> tuple[TuneOutcome, dict[str, dict[str, Any]]]:
+    """Write the evidence of a sweep that is done, and return what there is to say of each.
 
-    def heard(n: int) -> None:
-        tell(Progress("weighing the evidence", n, len(full)))
+    Ctrl-C ends it like an evaluation: all tables are there by now, and the same command goes on.
+    """
 
-    return write_evidence(plan, results, merged, full, heard, screening)
+    def heard(done: int, total: int, what: str) -> None:
+        tell(Progress("weighing the evidence", done, total, note=what))
+
+    if outcome.status == "done":
+        try:
+            return outcome, write_evidence(plan, results, merged, full, heard, screening)
+        except (KeyboardInterrupt, SystemExit):  # Ray answers SIGTERM with sys.exit
+            outcome = TuneOutcome("interrupted", "interrupted", outcome.tally)
+    results.remove(EVIDENCE)
+    return outcome, {}
 
 
 def _merged(
@@ -413,33 +417,45 @@ def _nothing_landed(
     )
 
 
-def _write_tables(
+def _write_sets(plan: SweepPlan, results: Results, tables: list[Any]) -> dict[str, int]:
+    """Write the sets, all and the best; returns how many there are, and how many failed."""
+    results.write_text(LEADERBOARD, leaderboard(tables))
+    front = pareto_csv(plan, tables)
+    if front is not None:
+        results.write_text(PARETO, front)
+    failed = sum(int(with_status(t, "failed").sum()) for t in tables)
+    return {"sets": write_sets(results, tables), "failed": failed}
+
+
+def _write_details(
     plan: SweepPlan,
     results: Results,
-    tables: list[Any],
     merged: dict[str, Merged],
     full: list[tuple[DetectorPlan, FullSets]],
-) -> int:
-    """Write all tables; returns the rows of the sets."""
-    rows = write_sets(results, tables)
+) -> None:
+    """Write what there is beside the rows of the sets."""
     write_fold_scores(results, plan.judged)
     write_daily(results, plan.judged, merged)
     write_trades(plan.spec, results, full)
     write_funnel(plan, results, full)
     write_breakdowns(plan.spec, results, full, merged)
-    results.write_text(LEADERBOARD, leaderboard(tables))
-    front = pareto_csv(plan, tables)
-    if front is not None:
-        results.write_text(PARETO, front)
-    return rows
 
 
-def _sample_notes(merged: dict[str, Merged]) -> list[str]:
+def _closing_notes(
+    about: dict[str, Any], screening: dict[str, dict[str, Any]], merged: dict[str, Merged]
+) -> list[str]:
+    """Return what is to be said of screening, samples and SQL."""
     counts = {name: len(one.sets) - one.sets["rank"].null_count for name, one in merged.items()}
-    return [
+    chosen = [
         f"{name}: sets are chosen among a fair sample of {MOST_SETS:,} of {n:,} evaluated"
         for name, n in counts.items()
         if n > MOST_SETS
+    ]
+    return [
+        *(f"{name}: {screening_reading(found)}" for name, found in screening.items()),
+        *time_notes(about["timings"]),
+        *chosen,
+        *mirror_notes(about["counts"]["sets"]),
     ]
 
 
@@ -469,7 +485,7 @@ def _record_tries(
             detector=name,
             revision=one.detector.revision,
             settings=one.settings,
-            keys=np.union1d(tried, scored_keys(results, name)),
+            keys=np.concatenate([tried, scored_keys(results, name)]),
             sessions=plan.sessions(one),
             sweep=plan.sweep_id,
         )

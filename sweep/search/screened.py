@@ -11,7 +11,7 @@ from sweep.search.choose import median_over_folds
 from sweep.search.evaluation import Task
 from sweep.search.halving import SCREENED, Halving
 from sweep.search.identity import Keys, set_ids
-from sweep.search.in_sample import floats, matrix
+from sweep.search.in_sample import floats, matrix, with_status
 from sweep.search.merge import Merged
 from sweep.search.plan import DetectorPlan, SweepPlan
 from sweep.search.screen import halvings_of
@@ -26,13 +26,13 @@ def fair_sample(merged: Merged) -> Keys | None:
     Keys are hashes, so the sets below the first one that is not evaluated in full are a fair
     sample of what was kept and of what was dropped, at equal rates.
     """
-    waiting = np.array(merged.sets["status"].to_pylist(), dtype=object) == SCREENED
+    waiting = with_status(merged.sets, SCREENED)
     return merged.keys[: int(np.argmax(waiting))] if waiting.any() else None
 
 
 def reservation(merged: Merged) -> str:
     """Return why the verdict of a detector is open, empty where no set is left."""
-    left = sum(status == SCREENED for status in merged.sets["status"].to_pylist())
+    left = int(with_status(merged.sets, SCREENED).sum())
     if not left:
         return ""
     return (
@@ -75,8 +75,7 @@ def describe_screening(
 def _choices(
     plan: DetectorPlan, results: Results, halving: Halving, merged: Merged
 ) -> list[dict[str, Any]]:
-    status = np.array(merged.sets["status"].to_pylist(), dtype=object)
-    evaluated = np.flatnonzero(np.isin(status, ("ok", "infeasible")))
+    evaluated = np.flatnonzero(with_status(merged.sets, "ok", "infeasible"))
     keys = merged.keys[evaluated]
     kept, sampled = np.isin(keys, halving.kept), np.isin(keys, halving.sampled)
     rows = (*merged.chosen.folds, merged.chosen.final)
@@ -118,7 +117,7 @@ def _seen(
             floats(merged.sets, name)[rows, np.newaxis] for name in names
         )
     values = np.where((trades > 0) & np.isfinite(objective), objective, np.nan)
-    feasible = np.isin(np.array(merged.sets["status"].to_pylist(), dtype=object)[rows], "ok")
+    feasible = with_status(merged.sets, "ok")[rows]
     by_fold = {
         f"fold {k}": np.where(violation[:, k] == 0, values[:, k], np.nan) for k in range(width)
     }

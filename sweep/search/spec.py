@@ -238,15 +238,15 @@ class Progress:
         Parameter sets finished (earlier runs included) and wanted; 0 of 0 before they are known.
     failed
         Sets that failed.
-    best
-        Best objective of this run so far, in words.
+    note
+        What else there is to say: the best objective of this run so far, or what is at work.
     """
 
     stage: str
     done: int = 0
     total: int = 0
     failed: int = 0
-    best: str = ""
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -287,7 +287,7 @@ def read_table(
 
 def daily_chunks(
     folder: Place, detector: str, *, rows: int = _GROUP_ROWS
-) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+) -> Iterator[tuple[pa.Array, NDArray[np.float32]]]:
     """Read daily net R of one detector a piece at a time.
 
     Parameters
@@ -302,8 +302,8 @@ def daily_chunks(
     Yields
     ------
     tuple
-        Ids, and float32 [sets, sessions of the detector's axis]; sets that were evaluated only,
-        sorted by id.
+        Ids as a string column, and float32 [sets, sessions of the detector's axis]; sets that were
+        evaluated only, sorted by id.
 
     Raises
     ------
@@ -321,7 +321,7 @@ def daily_chunks(
                 if batch.num_rows:
                     values = batch["r"].flatten().to_numpy(zero_copy_only=False)
                     chosen = values.reshape(batch.num_rows, -1)[:, columns]
-                    yield batch["set_id"].to_pylist(), chosen
+                    yield batch["set_id"], chosen
 
 
 def digest(folder: Place) -> dict[str, str]:

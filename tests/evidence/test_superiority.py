@@ -5,7 +5,7 @@ import pytest
 from arch import bootstrap as reference
 
 from sweep.evidence.bootstrap import stationary_bootstrap_indices
-from sweep.evidence.superiority import spa, stepm
+from sweep.evidence.superiority import spa, spa_and_stepm, stepm
 
 
 def slow_spa(returns, n_resamples, seed):
@@ -43,6 +43,19 @@ def test_agrees_with_the_loop(low, high):
     assert found.statistic == pytest.approx(statistic, rel=1e-12)
     assert {"lower": found.p_lower, "consistent": found.p_consistent, "upper": found.p_upper} == p
     assert p["lower"] < p["upper"]
+
+
+@pytest.mark.parametrize("edge", [0.0, 0.6])
+def test_both_tests_in_the_passes_of_one_are_those_made_apart(edge):
+    returns = np.random.default_rng(7).standard_normal((40, 90))
+    returns[:3] += edge
+    returns[5] = 0.25
+    parts = [returns[:4], returns[4:30], returns[30:]]
+    together, steps = spa_and_stepm(parts)
+    assert together == spa(returns)
+    alone = stepm(returns)
+    assert steps.superior.tolist() == alone.superior.tolist() == ([0, 1, 2] if edge else [])
+    assert steps.critical_values == alone.critical_values
 
 
 def mixed_scales(rng):

@@ -11,6 +11,7 @@ from sweep.engine.sets import ParameterSets
 from sweep.search.identity import (
     block_name,
     canonical,
+    id_column,
     keys_of,
     session_digests,
     set_ids,
@@ -106,3 +107,13 @@ def test_data_are_digested_by_session_and_one_changed_bar_changes_one_digest():
     split = session_digests(minutes, sessions, np.array([0.5, 1, 1]))
     assert split["2015-01-02"] != before["2015-01-02"]
     assert split["2015-01-06"] == after["2015-01-06"]
+
+
+def test_a_column_of_ids_holds_the_ids_of_its_keys():
+    keys = np.random.default_rng(0).integers(0, 2**64, 999, np.uint64)
+    keys[:3] = 0, 2**64 - 1, 0x0123456789ABCDEF
+    column = id_column(keys)
+    column.validate(full=True)
+    assert column.to_pylist() == set_ids(keys)
+    assert column[2].as_py() == "p0123456789abcdef"
+    assert id_column(keys[:0]).to_pylist() == []

@@ -16,6 +16,7 @@ from sweep.search.judgement import Case, judge_sweep, measure
 from sweep.search.measures import measure_matrix, measure_plateau
 from sweep.search.range_edge import RangeEnd
 from sweep.search.spaces import read_spaces
+from sweep.search.weighing import SHARES
 from tests.search.simulated_sweep import Simulated, judged, simulate
 
 
@@ -243,6 +244,24 @@ def test_evidence_is_json_without_infinities_and_does_not_depend_on_the_parts(ed
     assert missed(endless) == {"plateau"}
     assert describe(endless)["plateau"]["peak_ratio"] is None
     assert "its neighbours do not" in endless.judgement.summary
+
+
+def test_progress_rises_to_all_of_the_work_statistic_by_statistic():
+    assert sum(share for share, _ in SHARES.values()) == pytest.approx(1)
+    parts = [*np.random.default_rng(2).standard_normal((4, 700, 64))]
+    heard = []
+    measure_matrix(parts, None, lambda *now: heard.append(now))
+    assert list(dict.fromkeys(name for name, _ in heard)) == [*SHARES]
+    shares = [share for _, share in heard]
+    assert shares == sorted(shares)
+    assert (shares[0] < 0.02, shares[-1]) == (True, pytest.approx(1))
+    ends = dict(heard)
+    begin = 0.0
+    for name, (share, passes) in SHARES.items():
+        reached = (ends[name] - begin) / share
+        begin += share
+        # Families take as many passes as they need; of the others none is left out.
+        assert reached == pytest.approx(1) or (name.startswith("families") and passes == 7)
 
 
 def test_beside_an_adaptive_search_luck_is_measured_by_the_random_sets():

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import multiprocessing
 import os
@@ -37,6 +38,7 @@ from sweep.search.spec import (
     SearchSettings,
 )
 from sweep.search.trial import build_table
+from sweep.search.weighing import SHARES
 from sweep.store import copies
 from sweep.store.lease import Held, Lease
 from sweep.store.ledger import Ledger
@@ -82,10 +84,20 @@ def test_a_sweep_ends_in_tables_that_agree_with_each_other(whole):
         0,
         120,
     )
-    *_, tables, begun, once, ended = heard
-    assert (tables.stage, tables.done, tables.total) == ("writing tables", 120, 120)
-    assert {one.stage for one in (begun, once, ended)} == {"weighing the evidence"}
-    assert [(one.done, one.total) for one in (begun, once, ended)] == [(0, 2), (1, 2), (2, 2)]
+    stages = list(dict.fromkeys(one.stage for one in heard))
+    assert stages[-4:] == [
+        *("ranking and choosing", "writing tables"),
+        *("weighing the evidence", "writing into SQL"),
+    ]
+    weighed = [one for one in heard if one.stage == "weighing the evidence"]
+    assert (weighed[0].done, weighed[-1].done) == (0, 120)
+    assert all(a.done <= b.done for a, b in itertools.pairwise(weighed))
+    assert {one.total for one in weighed} == {120}
+    notes = [one.note for one in weighed]
+    for name in ("breakout_bullish", "mean_reversion_long"):
+        assert [n for n in dict.fromkeys(notes) if n.startswith(f"{name}: ")][1:] == [
+            f"{name}: {statistic}" for statistic in SHARES
+        ]
     about = json.loads((outcome.folder / "sweep.json").read_text())
     sets = rows_of(outcome)
     assert [(r["detector"], r["set_id"]) for r in sets] == sorted(
@@ -109,7 +121,7 @@ def test_a_sweep_ends_in_tables_that_agree_with_each_other(whole):
         # Daily results, rows and trades are three ways to the same total.
         for ids, values in daily_chunks(outcome.folder, name):
             assert len(detector["axis"]) == values.shape[1]
-            for one, daily in zip(ids, values, strict=True):
+            for one, daily in zip(ids.to_pylist(), values, strict=True):
                 assert daily.sum() == pytest.approx(own[one]["total_r"], abs=1e-4)
                 for score in (s for s in scores if s["set_id"] == one):
                     outside = detector["folds"][score["fold"]]["out_of_sample"]
@@ -125,6 +137,32 @@ def test_a_sweep_ends_in_tables_that_agree_with_each_other(whole):
     assert {r["set_id"] for r in rows_of(outcome, FUNNEL)} >= {
         d["configured"]["set_id"] for d in about["detectors"].values()
     }
+
+
+@pytest.mark.parametrize("signal_of", [KeyboardInterrupt, SystemExit])
+def test_ctrl_c_while_the_evidence_is_weighed_keeps_all_tables(
+    whole, make_spec, ray_local, monkeypatch, signal_of
+):
+    _, done = whole
+    root, bars = make_spec().storage_root, shutil.ignore_patterns("bars")
+    shutil.copytree(done.folder.parents[1], root, ignore=bars, dirs_exist_ok=True)
+    before = digest(done.folder)
+    spec = make_spec(verdict=Thresholds(trades_min=7))  # another verdict is asked for
+
+    def pressed(now):
+        if now.note.endswith("overfitting (PBO)"):
+            raise signal_of
+
+    cut = run_sweep(spec, on_progress=pressed)
+    assert (cut.status, cut.sets, cut.evaluated) == ("interrupted", 120, 0)
+    assert digest(cut.folder) == before
+    assert not (cut.folder / "evidence.json").exists()
+    assert json.loads((cut.folder / "sweep.json").read_text())["status"] == "interrupted"
+    again = run_sweep(spec)
+    assert (again.status, again.evaluated) == ("done", 0)
+    assert digest(again.folder) == before
+    evidence = json.loads((again.folder / "evidence.json").read_text())
+    assert evidence["thresholds"]["trades_min"] == 7
 
 
 def numbers(value, place=()):

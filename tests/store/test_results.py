@@ -167,14 +167,16 @@ def test_daily_results_are_read_a_piece_at_a_time_on_the_detectors_axis(results)
         "sweep.json", {"detectors": {"a": {"axis": [0, 2]}, "b": {"axis": [0, 1, 2]}}}
     )
     pieces = list(daily_chunks(results.path, "a", rows=3))
-    assert [ids for ids, _ in pieces] == [["p0", "p1", "p2"], ["p3"]]
+    assert [ids.to_pylist() for ids, _ in pieces] == [["p0", "p1", "p2"], ["p3"]]
     assert np.concatenate([values for _, values in pieces]).tolist() == [
         [0, 2],
         [3, 5],
         [6, 8],
         [9, 11],
     ]
-    (last,) = [values for ids, values in daily_chunks(results.path, "b") if ids == ["p5"]]
+    (last,) = [
+        values for ids, values in daily_chunks(results.path, "b") if ids.to_pylist() == ["p5"]
+    ]
     assert last.tolist() == [[15, 16, 17]]
 
 

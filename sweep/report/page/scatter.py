@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from markupsafe import Markup
 
 from detectors.bars import Float, Int
@@ -42,12 +43,12 @@ def scatter(
     if known.sum() < 3:
         return None
     x, y, fold = seen[known], after[known], folds["fold"].to_numpy()[known]
-    names = np.array(folds["set_id"].to_pylist())[known]
+    ids = folds["set_id"].filter(pa.array(known))
     rings = [
         row
         for k, name in enumerate(chosen)
         if name
-        for row in np.flatnonzero((fold == k) & (names == name))
+        for row in np.flatnonzero((fold == k) & pc.equal(ids, name).to_numpy())
     ]
     chart = Plot(NARROW, _middle(x, x[rings]), _middle(y, y[rings]))
     chart.grid("objective in sample", "R a day out of sample")
@@ -55,8 +56,9 @@ def scatter(
     chart.add(*(ring(chart.sx(float(x[row])), chart.sy(float(y[row])), 6) for row in rings))
     rank = _within_folds(x, y, fold)
     pbo = (evidence.get("overfitting") or {}).get("pbo")
+    n_sets = pc.count_distinct(ids).as_py()
     spoken = (
-        f"{len(np.unique(names)):,} sets in {len(np.unique(fold))} folds; rank correlation within "
+        f"{n_sets:,} sets in {len(np.unique(fold))} folds; rank correlation within "
         f"folds {signed(rank, 2)}; PBO {percent(pbo, 0)}"
     )
     return figure(

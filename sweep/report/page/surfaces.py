@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from markupsafe import Markup
 
 from detectors.bars import Float, Int
@@ -56,6 +57,7 @@ class Landscape:
 
         return np.asarray(stats.rankdata(self.objective), np.float64)
 
+    @functools.cached_property
     def plateau(self) -> Int:
         """Return the rows whose results the final set was judged by: its nearest sets."""
         from scipy import spatial, stats  # noqa: PLC0415 - slow
@@ -78,7 +80,6 @@ class Landscape:
 
 def slices(land: Landscape, name: str) -> list[Markup]:
     """Return one small chart a parameter: median and middle half of the objective by value."""
-    plateau = land.plateau()
     found = []
     everything = [
         grouped_quantiles(land.objective, a.place, len(a.centres), (0.25, 0.5, 0.75))
@@ -87,7 +88,7 @@ def slices(land: Landscape, name: str) -> list[Markup]:
     shared = extent(np.concatenate([q.ravel() for q in everything]), zero=True, pad=0.08)
     quantiles = {a.name: q for a, q in zip(land.axes, everything, strict=True)}
     for weight, axis in land.ranked():
-        found.append(_slice(land, axis, quantiles[axis.name], shared, weight, plateau, name))
+        found.append(_slice(land, axis, quantiles[axis.name], shared, weight, name))
     return found
 
 
@@ -97,7 +98,6 @@ def _slice(
     quantiles: Float,
     shared: tuple[float, float],
     weight: float,
-    plateau: Int,
     name: str,
 ) -> Markup:
     width = (float(axis.edges[0]), float(axis.edges[-1]))
@@ -112,7 +112,7 @@ def _slice(
     outline = "M" + "L".join(f"{x:g} {y:g}" for x, y in [*upper, *reversed(lower)]) + "Z"
     chart.add(h("path", d=outline, class_="band grey"))
     chart.add(h("path", d="M" + "L".join(f"{x:g} {y:g}" for x, y in line), class_="line grey"))
-    chart.add(*(_value_mark(chart, axis, land, plateau)))
+    chart.add(*(_value_mark(chart, axis, land)))
     return figure(
         f"{axis.name} ({percent(weight, 0)} of the variance)",
         chart.svg(f"{name} by {axis.name}, median {_ends(mid[good])}", "small"),
@@ -125,12 +125,12 @@ def _ends(medians: Float) -> str:
     return f"from {signed(float(medians[0]))} at the low end to {signed(float(medians[-1]))}"
 
 
-def _value_mark(chart: Plot, axis: Axis, land: Landscape, plateau: Int) -> list[Markup]:
+def _value_mark(chart: Plot, axis: Axis, land: Landscape) -> list[Markup]:
     """Return the marks of the plateau, the configured and the final value at the foot."""
     base = chart.size[1] - chart.bottom
     marks = [
         h("line", x1=x, x2=x, y1=base - 7, y2=base, class_="near")
-        for x in (chart.sx(float(v)) for v in axis.values[plateau])
+        for x in (chart.sx(float(v)) for v in axis.values[land.plateau])
     ]
     value = land.configured.get(axis.name)
     if value is not None and axis.edges[0] <= value <= axis.edges[-1]:
@@ -157,7 +157,6 @@ def pair_grids(land: Landscape) -> dict[str, Any]:
         one and of the plateau), `pairs` (places of two axes, share of the variance they explain,
         median and number of sets of each cell, first axis outermost), the telling ones first.
     """
-    plateau = land.plateau()
     axes = [
         {
             "name": axis.name,
@@ -166,7 +165,7 @@ def pair_grids(land: Landscape) -> dict[str, Any]:
             "centres": _rounded(axis.centres),
             "final": None if land.final is None else _rounded(axis.values[[land.final]])[0],
             "configured": land.configured.get(axis.name),
-            "near": _rounded(axis.values[plateau]),
+            "near": _rounded(axis.values[land.plateau]),
         }
         for axis in land.axes
     ]
@@ -204,7 +203,8 @@ def landscape(sweep: SweepFolder, name: str) -> Markup | None:
     axes = axes_of(about["space"], table, rows) if rows.sum() >= 8 else []
     if not axes:
         return None
-    place = np.flatnonzero(np.array(table["set_id"].to_pylist())[rows] == about["chosen"]["final"])
+    final_id = about["chosen"]["final"] or ""
+    place = np.flatnonzero(pc.equal(table["set_id"], final_id).to_numpy()[rows])
     final = int(place[0]) if len(place) else None
     land = Landscape(axes, objective[rows], final, about["configured"]["parameters"])
     what = sweep.objectives[0]
