@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bars import Float
+from detectors.bars import Float, Int
 from detectors.contract import Columns, Detector
 from detectors.exits import ExitParams
 from detectors.features.table import FeatureTable, Reason
 from detectors.jit import kernel
 
 MIN_KNOWN_WEIGHT = 0.5
+EVERY = slice(None)
 _WEIGHT_TOLERANCE = 1e-9  # stated weights are decimal fractions, their sums are not exact
 
 
@@ -170,29 +171,43 @@ def ramps_of(detector: Detector) -> tuple[Float, Float, NDArray[np.int64]]:
     return points, values, counts
 
 
-def factor_inputs(detector: Detector, columns: Columns, values: Mapping[str, float]) -> Float:
+def factor_inputs(
+    detector: Detector, columns: Columns, values: Mapping[str, float], rows: Int | slice = EVERY
+) -> Float:
     """Return what the ramps are applied to, float64 [factors, n]: columns over their scales."""
     return np.stack(
         [
-            columns.values[f.column] / (1.0 if f.scale is None else values[f.scale])
+            columns.values[f.column][rows] / (1.0 if f.scale is None else values[f.scale])
             for f in detector.factors
         ]
     )
 
 
 def readiness(
-    detector: Detector, features: FeatureTable, columns: Columns, values: Mapping[str, float]
+    detector: Detector,
+    features: FeatureTable,
+    columns: Columns,
+    values: Mapping[str, float],
+    rows: Int | slice = EVERY,
 ) -> Readiness:
-    """Say which bars can be judged, and the score of each, before any condition is looked at."""
-    n = len(features)
-    missing = np.full(n, -1, np.int16)
-    reason = np.zeros(n, np.int8)
+    """Say which bars can be judged, and the score of each, before any condition is looked at.
+
+    Parameters
+    ----------
+    detector, features, columns, values
+        As in `evaluate`, and what the detector made of them.
+    rows
+        int64, which of the bars; a slice for a stretch of them.
+    """
+    inputs = factor_inputs(detector, columns, values, rows)
+    missing = np.full(inputs.shape[1], -1, np.int16)
+    reason = np.zeros(inputs.shape[1], np.int8)
     for index, name in enumerate(detector.hard_features):
-        why = columns.reasons[name] if name in columns.reasons else features.reason(name)
+        whys = columns.reasons[name] if name in columns.reasons else features.reason(name)
+        why = whys[rows]
         first = (missing < 0) & (why != Reason.KNOWN)
         missing[first] = index
         reason[first] = why[first]
-    inputs = factor_inputs(detector, columns, values)
     stated = np.array([factor.weight for factor in detector.factors])
     ratios = np.array([values.get(ratio.name, ratio.default) for ratio in detector.ratios])
     score, known = weighted_score(inputs, stated, stated * ratios, *ramps_of(detector))

@@ -7,7 +7,7 @@ the cost of a set follows candidates and trades, not bars.
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detectors.bars import MINUTE_NS, Float, Int
 from detectors.contract import Columns, Detector
 from detectors.evaluate import parameters_from, readiness, turned
-from detectors.features.table import Reason
+from detectors.features.table import FeatureTable, Reason
 from sweep.engine.first_passage import Records
 from sweep.engine.placement import AXIS, ROW, SIDE, TICKS, Placed, Places, place
 from sweep.engine.scores import factor_values, fixed_values, score_varies, varying_scales
@@ -156,34 +156,36 @@ def variants_within(detector: Detector, bounds: Bounds) -> tuple[Variant, ...]:
     return tuple(itertools.product(*ranges))
 
 
-def _columns_of(
-    detector: Detector, data: SymbolData, bounds: Bounds, variant: Variant
-) -> tuple[Float, Float, Columns]:
-    """Return the columns of a variant.
-
-    Returns
-    -------
-    tuple
-        Turned test columns and the score or its bound float64 [tests + 1, bars], factors float64
-        [bars, factors], none where the score is one, and the detector's columns.
-    """
+def _values_of(detector: Detector, bounds: Bounds, variant: Variant) -> dict[str, float]:
+    """Return what all sets of a variant have in common; defaults elsewhere."""
     values = {p.name: p.default for p in all_parameters(detector)}
     values |= fixed_values(detector, bounds)
-    values |= dict(zip(structural_names(detector), variant, strict=True))
-    features = data.features
-    columns = detector.columns(features, parameters_from(detector, values), detector.side)
-    ready = readiness(detector, features, columns, values)
-    tests = [
-        turned(
-            features[column] if k < len(detector.windows) else columns.values[column], comparison
-        )
-        for k, (column, comparison, _) in enumerate(tests_of(detector))
-    ]
-    score, factors = ready.score, np.empty((len(features), 0))
+    return values | dict(zip(structural_names(detector), variant, strict=True))
+
+
+def _tested(detector: Detector, features: FeatureTable, columns: Columns) -> Iterator[Float]:
+    """Yield the column of every test, windows first, as it is."""
+    for k, (name, _, _) in enumerate(tests_of(detector)):
+        yield features[name] if k < len(detector.windows) else columns.values[name]
+
+
+def _scored(
+    detector: Detector,
+    features: FeatureTable,
+    columns: Columns,
+    bounds: Bounds,
+    values: Mapping[str, float],
+    rows: Int,
+) -> tuple[Float, Float]:
+    """Return the score of some bars or its bound, NaN where it cannot be judged, and the factors.
+
+    The factors are float64 [rows, factors], none where all sets give a bar one score.
+    """
+    ready = readiness(detector, features, columns, values, rows)
+    score, factors = ready.score, np.empty((len(rows), 0))
     if score_varies(detector, bounds):
-        factors, score = factor_values(detector, columns, bounds, values)
-    score = np.where(ready.reason == Reason.KNOWN, score, np.nan)
-    return np.stack([*tests, score]), factors, columns
+        factors, score = factor_values(detector, columns, bounds, values, rows)
+    return np.where(ready.reason == Reason.KNOWN, score, np.nan), factors
 
 
 def _pick(
@@ -201,21 +203,39 @@ def _pick(
         Rows int64 [n], turned columns float64 [variants, tests + 1, n], factors float64
         [variants, n, factors], side int8 [n].
     """
-    loosest = loosest_thresholds(detector, bounds)[:, np.newaxis]
-    wanted = np.zeros(len(data.features), np.bool_)
-    last = None
+    features, tested = data.features, tests_of(detector)
+    *limits, least = loosest_thresholds(detector, bounds).tolist()
+    made: dict[Variant, Columns] = {}
+
+    def columns_of(variant: Variant, values: Mapping[str, float]) -> Columns:
+        if variant not in made:
+            made.clear()  # they are as long as the bars: one variant's at a time
+            parameters = parameters_from(detector, values)
+            made[variant] = detector.columns(features, parameters, detector.side)
+        return made[variant]
+
+    wanted = np.zeros(len(features), np.bool_)
     for variant in variants:
-        last = _columns_of(detector, data, bounds, variant)
-        wanted |= (last[0] >= loosest).all(axis=0)
-    rows = np.flatnonzero(wanted & allowed)
-    tests = np.empty((len(variants), len(loosest), len(rows)))
+        values = _values_of(detector, bounds, variant)
+        columns, passing = columns_of(variant, values), allowed.copy()
+        for column, (_, comparison, _), limit in zip(
+            _tested(detector, features, columns), tested, limits, strict=True
+        ):
+            passing &= column >= limit if comparison == ">=" else column <= -limit
+        rows = np.flatnonzero(passing)  # few: the others need no score
+        score, _ = _scored(detector, features, columns, bounds, values, rows)
+        wanted[rows[score >= least]] = True
+    rows = np.flatnonzero(wanted)
+    tests = np.empty((len(variants), len(tested) + 1, len(rows)))
     kept = len(detector.factors) if score_varies(detector, bounds) else 0
     factors = np.empty((len(variants), len(rows), kept))
     side = np.full(len(rows), detector.side, np.int8)
     for v in reversed(range(len(variants))):  # the last one is at hand
-        matrix, values, columns = last or _columns_of(detector, data, bounds, variants[v])
-        last = None
-        tests[v], factors[v] = matrix[:, rows], values[rows]
+        values = _values_of(detector, bounds, variants[v])
+        columns = columns_of(variants[v], values)
+        for k, column in enumerate(_tested(detector, features, columns)):
+            tests[v, k] = turned(column[rows], tested[k][1])
+        tests[v, -1], factors[v] = _scored(detector, features, columns, bounds, values, rows)
         if columns.side is not None:
             side = columns.side[rows]
     return rows, tests, factors, side

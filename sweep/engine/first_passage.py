@@ -58,7 +58,7 @@ def _longer(records: Records, needed: int) -> Records:
 @making
 def _ended(records: Records, count: int) -> Records:
     records.extremes[count : count + LANES], records.bars[count : count + LANES] = np.inf, NEVER
-    return Records(records.extremes[: count + LANES].copy(), records.bars[: count + LANES].copy())
+    return Records(records.extremes[: count + LANES], records.bars[: count + LANES])
 
 
 @making

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bars import Float
+from detectors.bars import Float, Int
 from detectors.contract import Columns, Detector
 from detectors.evaluate import factor_inputs, ramp, ramps_of
 from sweep.engine.jit import kernel, making
@@ -68,10 +68,10 @@ def fixed_values(detector: Detector, bounds: Bounds) -> dict[str, float]:
 
 
 def factor_values(
-    detector: Detector, columns: Columns, bounds: Bounds, values: Mapping[str, float]
+    detector: Detector, columns: Columns, bounds: Bounds, values: Mapping[str, float], rows: Int
 ) -> tuple[Float, Float]:
-    """Return the factors of every bar, float64 [n, factors], and the most it can score, [n]."""
-    inputs = factor_inputs(detector, columns, values)
+    """Return the factors of some bars, float64 [n, factors], and the most each can score, [n]."""
+    inputs = factor_inputs(detector, columns, values, rows)
     return _through_ramps(inputs, varying_scales(detector, bounds), *ramps_of(detector))
 
 

@@ -71,6 +71,9 @@ class SymbolData:
     features: FeatureTable
     bar_minutes: int
     ticks_per_unit: int = 100
+    _fill_bars: dict[str, FillBars] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def volume_proxy(self) -> str | None:
@@ -79,7 +82,12 @@ class SymbolData:
         return source.removeprefix("proxy:") if source.startswith("proxy:") else None
 
     def fill_bars(self, timeframe: str) -> FillBars:
-        """Return minutes (`1m`) or the signal bars (`signal`) as fill bars."""
+        """Return minutes (`1m`) or the signal bars (`signal`) as fill bars; detectors share them."""
+        if timeframe not in self._fill_bars:
+            self._fill_bars[timeframe] = self._as_fill_bars(timeframe)
+        return self._fill_bars[timeframe]
+
+    def _as_fill_bars(self, timeframe: str) -> FillBars:
         bars = self.features.bars
         if timeframe == "signal":
             ts, session, scale = bars.ts, bars.session, self.factor[bars.session]
