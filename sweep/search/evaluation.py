@@ -110,7 +110,7 @@ class BlockRows:
     failed
         Number of failed sets.
     seconds
-        Time in the engine.
+        Time in the engine and for what folds see.
     best
         Best objective of a feasible set, -inf where there is none.
     """
@@ -187,11 +187,11 @@ def evaluate_sets(
                 continue
             status[rows] = "failed"
             text[rows] = f"{type(error).__name__}: {error}"[:_TEXT_LENGTH]
-            continue
+        else:
+            columns.put(place[rows], result)
+            best = max(best, _best(task, result))
         finally:
             seconds += time.perf_counter() - begun
-        columns.put(place[rows], result)
-        best = max(best, _best(task, result))
     table = pa.table(
         {
             "key": pa.array(keys[order]),
