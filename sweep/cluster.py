@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,9 @@ from typing import Any
 _MARKS = ("RAY_ADDRESS", "RAY_JOB_ID", "RAY_JOB_SUBMISSION_ID")
 
 _TOO_SLOW = "timed out during startup"
+
+_ending: list[threading.Thread] = []
+"""End private Rays of this process; the interpreter waits for them too."""
 
 
 def ray_module(name: str = "ray") -> Any:  # noqa: ANN401
@@ -31,7 +35,8 @@ def cluster_named(address: str | None) -> bool:
 def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> Iterator[bool]:
     """Have Ray while this lasts; yield True where it is a cluster, which may grow with the work.
 
-    A Ray that this process has already is used and left alone; one started here is shut down.
+    A Ray that this process has already is used and left alone; one started here is shut down, a
+    private one in a thread: it waits for processes while tables can be written.
 
     Parameters
     ----------
@@ -50,6 +55,8 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
         If a private Ray does not come up.
     """
     ray = ray_module()
+    while _ending:
+        _ending.pop().join()
     if ray.is_initialized():
         yield False
         return
@@ -71,7 +78,11 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
     try:
         yield named
     finally:
-        ray.shutdown()
+        if named:
+            ray.shutdown()
+        else:
+            _ending.append(threading.Thread(target=ray.shutdown, name="end of Ray"))
+            _ending[-1].start()
 
 
 def _speak_alike() -> None:

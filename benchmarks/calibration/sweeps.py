@@ -25,7 +25,8 @@ from sweep.search.plan import make_plan
 from sweep.search.searchers import make_searcher
 from sweep.search.spec import ResultSettings, SearchSettings, SweepOutcome, SweepSpec
 from sweep.search.tables import Tables
-from sweep.search.trial import Work, build_table, write_block
+from sweep.search.trial import Work, write_block
+from sweep.search.work import build_table
 from sweep.store.results import EVIDENCE, PARAMETER_SETS, SWEEP, Results, read_table
 
 

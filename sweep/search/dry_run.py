@@ -23,8 +23,8 @@ from sweep.search.rungs import kept_of
 from sweep.search.screen import halvings_of
 from sweep.search.searchers import make_searcher
 from sweep.search.spec import ScreeningSettings, SweepSpec
-from sweep.search.trial import build_table
 from sweep.search.wanted import Wanted, wanted_of
+from sweep.search.work import build_table
 from sweep.store.results import Results
 
 _TRIAL_S = 0.035  # what Ray Tune takes for a trial, beside the engine

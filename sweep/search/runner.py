@@ -49,11 +49,10 @@ from sweep.search.tuner import (
     TuneOutcome,
     Watch,
     connected,
-    put,
     run_blocks,
 )
 from sweep.search.wanted import Wanted, done_and_total, wanted_of
-from sweep.search.work import hand_out, start_work
+from sweep.search.work import hand_out, tables_ahead
 from sweep.store.bounds import DamagedFile
 from sweep.store.lease import Held, Lease, lease
 from sweep.store.ledger import Ledger
@@ -223,21 +222,20 @@ def _evaluate(
         return hear
 
     done, total = done_and_total(wanted)
-    tell(Progress("starting Ray", done, total))
-    with connected(spec.execution) as workers:
+    left = [one for one in plan.judged if not wanted[one.detector.name].finished]
+    with contextlib.ExitStack() as stack:
+        tell(Progress("starting Ray", done, total))
+        screens = spec.screening.kind != "none"  # else tables are built while Ray starts
+        tables = stack.enter_context(tables_ahead(plan, () if screens else left))
+        workers = stack.enter_context(connected(spec.execution))
         tell(Progress("building candidate tables", done, total))
-        left = [one for one in plan.judged if not wanted[one.detector.name].finished]
-        stored = {id(data): put(data) for one in left for data in one.symbols}
-        screened, wanted = screen(plan, tasks, wanted, results, stored, workers, heard)
+        screened, wanted = screen(plan, tasks, wanted, results, workers, heard)
         if screened.status != "done":
             return screened, wanted
         left = [one for one in left if not wanted[one.detector.name].finished]
-        shared = {
-            one.detector.name: start_work(plan, one, tasks[one.detector.name], stored)
-            for one in left
-        }
-        work = hand_out(shared, workers)
-        stored.clear()
+        if screens:
+            tables = stack.enter_context(tables_ahead(plan, left))
+        work = hand_out(plan, left, tasks, tables, workers)
         queue = BlockQueue(
             {name: wanted[name].pending for name in work},
             n_sessions=len(plan.dates),

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from sweep.search.blocks import BlockQueue
 from sweep.search.evaluation import Task
@@ -13,7 +12,7 @@ from sweep.search.rungs import axis_of, rungs_of
 from sweep.search.trial import run_trial
 from sweep.search.tuner import Tally, TuneOutcome, Watch, run_blocks
 from sweep.search.wanted import Wanted
-from sweep.search.work import hand_out, start_work
+from sweep.search.work import hand_out, tables_ahead
 from sweep.store.results import Results
 
 Heard = Callable[[str, int, int], Callable[[Tally], str]]
@@ -53,7 +52,6 @@ def screen(
     tasks: Mapping[str, Task],
     wanted: Mapping[str, Wanted],
     results: Results,
-    stored: Mapping[int, Any],
     workers: int,
     heard: Heard,
 ) -> tuple[TuneOutcome, dict[str, Wanted]]:
@@ -63,8 +61,6 @@ def screen(
     ----------
     plan, tasks, wanted, results
         The sweep.
-    stored
-        References to the data of the symbols by `id`.
     workers
         Trials at a time.
     heard
@@ -82,7 +78,7 @@ def screen(
         if not left:
             tally = Tally(screening_seconds=seconds)
             return TuneOutcome("done", "", tally), narrow(wanted, halvings)
-        outcome = _run_rung(plan, tasks, left, stored, workers, heard)
+        outcome = _run_rung(plan, tasks, left, workers, heard)
         seconds += outcome.tally.seconds
         if outcome.status != "done":
             tally = Tally(screening_seconds=seconds)
@@ -93,21 +89,19 @@ def _run_rung(
     plan: SweepPlan,
     tasks: Mapping[str, Task],
     left: Mapping[str, Halving],
-    stored: Mapping[int, Any],
     workers: int,
     heard: Heard,
 ) -> TuneOutcome:
     """Score what the next rung of each detector lacks."""
     spec = plan.spec
-    work = {}
+    on_rung, rungs = [], {}
     for one in plan.judged:
         name = one.detector.name
         if name in left:
             sessions = _rungs(plan, one)[len(left[name].rungs)]
-            on_rung = dataclasses.replace(one, axis=axis_of(one.axis, sessions))
-            task = rung_task(tasks[name], sessions)
-            work[name] = start_work(plan, on_rung, task, stored, screens=True)
-    lengths = sorted({one.task.n_sessions for one in work.values()})
+            on_rung.append(dataclasses.replace(one, axis=axis_of(one.axis, sessions)))
+            rungs[name] = rung_task(tasks[name], sessions)
+    lengths = sorted({task.n_sessions for task in rungs.values()})
     queue = BlockQueue(
         {name: one.pending for name, one in left.items()},
         n_sessions=lengths[-1],
@@ -119,7 +113,9 @@ def _run_rung(
     shown = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
     stage = f"screening on {shown} of {len(plan.dates)} sessions"
     watch = Watch(spec.execution.max_failure_rate, heard(stage, done, total))
-    return run_blocks(queue, run_trial, hand_out(work, workers), workers=workers, watch=watch)
+    with tables_ahead(plan, on_rung) as tables:
+        work = hand_out(plan, on_rung, rungs, tables, workers, screens=True)
+    return run_blocks(queue, run_trial, work, workers=workers, watch=watch)
 
 
 def _rungs(plan: SweepPlan, one: DetectorPlan) -> tuple[Positions, ...]:

@@ -2,15 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from sweep.engine.block import evaluate_block
-from sweep.engine.candidates import CandidateTable, build_candidates
-from sweep.engine.settings import Costs, FillSettings
-from sweep.engine.symbol_data import SymbolData
+from sweep.engine.candidates import CandidateTable
 from sweep.search.adaptive_trial import run_search
 from sweep.search.evaluation import Task, evaluate_ranges
 from sweep.search.halving import write_scores
@@ -18,9 +16,6 @@ from sweep.search.identity import block_name
 from sweep.search.tables import Groups, Tables
 from sweep.store.place import Place
 from sweep.store.results import Results
-
-if TYPE_CHECKING:  # what makes plans is 90 MB of imports, which trials have no use for
-    from sweep.search.plan import DetectorPlan
 
 _PATIENCE_S = 600.0  # 10 GB by a tenth of a 10 Gbit line take 80 s
 
@@ -50,21 +45,6 @@ class Work:
 
 _ready: dict[tuple[str, str, int], Tables] = {}
 """Tables this worker process has at hand; actors are reused from trial to trial."""
-
-
-def build_table(
-    plan: "DetectorPlan", data: SymbolData, fills: FillSettings, costs: Costs
-) -> CandidateTable:
-    """Build the candidates of one detector on one symbol for the whole space; a Ray task."""
-    return build_candidates(
-        plan.detector,
-        data,
-        bounds=plan.space.bounds(),
-        variants=plan.variants,
-        axis=plan.axis,
-        fills=fills,
-        costs=costs,
-    )
 
 
 def run_trial(config: Mapping[str, Any], work: Mapping[str, Any]) -> None:

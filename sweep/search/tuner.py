@@ -23,7 +23,6 @@ from sweep.search.tables import Groups, grouped
 
 _log = logging.getLogger(__name__)
 
-_RETRIES = 2  # of a table whose worker died
 _SILENT_S = 300.0  # without any block after which the driver says so
 _LEAST_JUDGED = 20  # sets before a failure rate means anything
 
@@ -137,6 +136,7 @@ def connected(execution: ExecutionSettings) -> Iterator[int]:
     """
     with ray_session(execution.address, execution.workers, insecure=execution.insecure) as grows:
         processors = int(ray_module().cluster_resources().get("CPU", 0))
+        _quiet_tune()  # a second of imports, while tables are built
         yield _workers(execution.workers, processors, grows=grows)
 
 
@@ -156,42 +156,11 @@ def _workers(wanted: int | None, processors: int, *, grows: bool) -> int:
     return wanted or processors
 
 
-def remote_call(function: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
-    """Start a function as a Ray task and return the reference to its result."""
-    ray = ray_module()
-
-    return ray.remote(num_cpus=1, max_retries=_RETRIES)(function).remote(*arguments)
-
-
 def put(value: Any) -> Any:  # noqa: ANN401
     """Put a value into the object store, once a node, and return its reference."""
     ray = ray_module()
 
     return ray.put(value)
-
-
-def wait_for(references: Sequence[Any]) -> None:
-    """Wait until tasks are done, wherever their results are.
-
-    Trials reserve every processor, so a task that they wait for must not be waiting for one.
-    """
-    if references:
-        ray_module().wait(list(references), num_returns=len(references), fetch_local=False)
-
-
-def kept_here(references: Sequence[Any]) -> tuple[Any, ...]:
-    """Have values on the node of this process, which lives as long as the sweep.
-
-    The only copy of a table may be on the node that built it. When that is lost, Ray builds it
-    again where a processor is free, which trials hold, and from data that are gone by then: trials
-    would wait for ever.
-    """
-    ray = ray_module()
-    here = ray.get_runtime_context().get_node_id()
-    found = ray_module("ray.experimental").get_object_locations(list(references))
-    return tuple(
-        one if here in found[one]["node_ids"] else ray.put(ray.get(one)) for one in references
-    )
 
 
 def in_groups(tables: Mapping[str, Sequence[Any]], workers: int) -> dict[str, Groups]:
@@ -317,8 +286,10 @@ def _quiet_tune() -> Any:  # noqa: ANN401
     ):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # It would hand S3 keys to trials through Ray's runtime environment, which writes them into its
-    # logs; nodes have their own.
+    # logs; nodes have their own. And one for PyTorch, for which Ray would start other processes
+    # than those it has: 2.5 s of imports each.
     cache = ray_module("ray.tune.execution.class_cache")
+    cache.DEFAULT_ENV_VARS = {}
     cache.ENV_VARS_TO_PROPAGATE = {
         name for name in cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")
     }

@@ -1,4 +1,4 @@
-"""A node is lost in mid-run, and with it the only copy of a table and a trial: run as a script.
+"""A node is lost in mid-run, and with it a trial and its copy of a table: run as a script.
 
 Ray's cluster of several nodes in one process needs a process of its own.
 """
@@ -13,10 +13,6 @@ from ray.cluster_utils import Cluster
 
 from sweep.search import tuner
 from sweep.search.blocks import BlockQueue
-
-
-def table(values):
-    return values * 2
 
 
 def trial(config, work):
@@ -36,9 +32,7 @@ def main(folder):
     doomed = cluster.add_node(num_cpus=1, **small)
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False)
-    tables = [tuner.remote_call(table, tuner.put(np.full(1_000_000, 3.0)))]
-    tuner.wait_for(tables)
-    work = {"d": tuner.put(tuner.kept_here(tables))}
+    work = {"d": tuner.put((tuner.put(np.full(1_000_000, 6.0)),))}
     kill = threading.Thread(target=lambda: cluster.remove_node(doomed, allow_graceful=False))
 
     def heard(tally):

@@ -12,7 +12,7 @@ from sweep.search.plan import make_plan
 from sweep.search.runner import task_of
 from sweep.search.searchers import make_searcher
 from sweep.search.spec import FoldSettings, ResultSettings, SearchSettings
-from sweep.search.trial import build_table
+from sweep.search.work import build_table
 
 
 @pytest.fixture

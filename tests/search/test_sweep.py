@@ -37,8 +37,8 @@ from sweep.search.spec import (
     ScreeningSettings,
     SearchSettings,
 )
-from sweep.search.trial import build_table
 from sweep.search.weighing import SHARES
+from sweep.search.work import build_table
 from sweep.store import copies
 from sweep.store.lease import Held, Lease
 from sweep.store.ledger import Ledger
@@ -453,8 +453,11 @@ def test_a_screened_sweep_goes_on_after_a_kill_and_ends_as_if_it_had_not_been(
     once = run_sweep(make_spec("once", screening=halving, execution=ExecutionSettings(workers=1)))
     spec = make_spec("killed", screening=halving, execution=ExecutionSettings(block_size=4))
 
-    def kill(now):
-        if now.stage == "screening on 12 to 15 of 36 sessions" and now.done:
+    killed = []
+
+    def kill(now):  # once: a second signal ends it at once, in the middle of Tune
+        if now.stage == "screening on 12 to 15 of 36 sessions" and now.done and not killed:
+            killed.append(now)
             os.kill(os.getpid(), signal.SIGINT)
 
     broken = run_sweep(spec, on_progress=kill)

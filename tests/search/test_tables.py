@@ -11,7 +11,7 @@ from sweep.engine.block import evaluate_block
 from sweep.search.plan import make_plan
 from sweep.search.searchers import make_searcher
 from sweep.search.tables import Tables, grouped
-from sweep.search.trial import build_table
+from sweep.search.work import build_table
 
 
 @pytest.mark.parametrize(

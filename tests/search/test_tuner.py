@@ -124,7 +124,7 @@ def test_trials_that_raise_are_noticed(ray_local):
     assert "run the same command again" in outcome.reason
 
 
-def test_a_lost_node_takes_neither_the_tables_it_built_nor_the_tries_of_its_block():
+def test_a_lost_node_takes_neither_the_tables_nor_the_tries_of_its_block():
     run_script("lost_node.py", timeout=240)
 
 
