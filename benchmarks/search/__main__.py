@@ -14,6 +14,9 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 
@@ -21,6 +24,7 @@ from benchmarks._figures import Figure, show
 from sweep.search import runner
 from sweep.search.blocks import BlockQueue
 from sweep.search.spec import ExecutionSettings, SearchSettings, SweepSpec
+from sweep.search.tuner import Watch, connected, run_blocks
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
@@ -108,6 +112,30 @@ def _evaluate(bars: Path, workers: int, budget: int) -> tuple[float, float, floa
     return evaluation, ended - began - evaluation, _Counted.engine_s, memory.most
 
 
+def _start(workers: int) -> tuple[float, float]:
+    """Return the seconds that Ray takes from its start to the end of a trial that does nothing."""
+
+    def nothing(_config: dict[str, Any], **_: object) -> None:
+        from ray import tune  # noqa: PLC0415
+
+        time.sleep(1.0)  # so that its memory is seen
+        tune.report({"sets": 1, "settled": 1, "failed": 0, "seconds": 0.0, "best": 0.0})
+
+    memory = _Memory()
+    memory.start()
+    began = time.monotonic()
+    with connected(ExecutionSettings(workers=workers)):
+        queue = BlockQueue(
+            {"none": np.arange(workers)}, n_sessions=1, workers=workers, block_size=1
+        )
+        watch = Watch(1.0, lambda _: "")
+        run_blocks(queue, nothing, {}, workers=workers, watch=watch)
+    took = time.monotonic() - began - 1.0
+    memory.ended.set()
+    memory.join()
+    return took, memory.most
+
+
 def _resume(bars: Path, sets: int) -> tuple[float, float]:
     """Return the seconds of a sweep's command, and of the same command again."""
     with _store(bars) as root:
@@ -135,6 +163,7 @@ def main(seconds: float = 60.0, sets: int = 100_000) -> None:
         budget = max(FIRST, round(2 * seconds / engine * FIRST))
         alone, _, one_s, _ = _evaluate(bars, 1, budget)
         both, rest, two_s, own = _evaluate(bars, 2, budget)
+        start, empty = _start(2)
     about = f"{budget:,} sets, {two_s / budget * 1e6:,.0f} us each in the engine"
     show(
         [
@@ -159,7 +188,9 @@ def main(seconds: float = 60.0, sets: int = 100_000) -> None:
                 higher=True,
                 note=f"{alone:.0f} s and {both:.0f} s with Ray's start",
             ),
+            Figure("  of it Ray's start and an empty trial", start, "s"),
             Figure("a trial process's own memory", own, "MB", 150, 150),
+            Figure("  of it an empty trial", empty, "MB"),
             Figure("loading, tables and evidence", rest, "s", note=f"of {budget:,} sets"),
         ]
     )
