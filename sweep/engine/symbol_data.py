@@ -82,7 +82,7 @@ class SymbolData:
         return source.removeprefix("proxy:") if source.startswith("proxy:") else None
 
     def fill_bars(self, timeframe: str) -> FillBars:
-        """Return minutes (`1m`) or the signal bars (`signal`) as fill bars; detectors share them."""
+        """Return minutes (`1m`) or the signal bars (`signal`) as fill bars, made once."""
         if timeframe not in self._fill_bars:
             self._fill_bars[timeframe] = self._as_fill_bars(timeframe)
         return self._fill_bars[timeframe]
