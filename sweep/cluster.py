@@ -4,7 +4,6 @@ import contextlib
 import importlib
 import logging
 import os
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,9 +11,6 @@ from typing import Any
 _MARKS = ("RAY_ADDRESS", "RAY_JOB_ID", "RAY_JOB_SUBMISSION_ID")
 
 _TOO_SLOW = "timed out during startup"
-
-_ending: list[threading.Thread] = []
-"""End private Rays of this process; the interpreter waits for them too."""
 
 
 def ray_module(name: str = "ray") -> Any:  # noqa: ANN401
@@ -35,8 +31,7 @@ def cluster_named(address: str | None) -> bool:
 def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> Iterator[bool]:
     """Have Ray while this lasts; yield True where it is a cluster, which may grow with the work.
 
-    A Ray that this process has already is used and left alone; one started here is shut down, a
-    private one in a thread: it waits for processes while tables can be written.
+    A Ray that this process has already is used and left alone; one started here is shut down.
 
     Parameters
     ----------
@@ -55,8 +50,6 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
         If a private Ray does not come up.
     """
     ray = ray_module()
-    while _ending:
-        _ending.pop().join()
     if ray.is_initialized():
         yield False
         return
@@ -78,11 +71,7 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
     try:
         yield named
     finally:
-        if named:
-            ray.shutdown()
-        else:
-            _ending.append(threading.Thread(target=ray.shutdown, name="end of Ray"))
-            _ending[-1].start()
+        ray.shutdown()  # not in a thread: a reference that is let go meanwhile ends the process
 
 
 def _speak_alike() -> None:

@@ -144,8 +144,10 @@ def _resume(bars: Path, sets: int) -> tuple[float, float]:
         times = []
         for _ in range(2):
             began = time.monotonic()
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
             times.append(time.monotonic() - began)
+            if done.returncode:
+                raise RuntimeError(done.stdout + done.stderr)
         if "nothing was left to do" not in done.stdout:
             raise RuntimeError(done.stdout)
     return times[0], times[1]
