@@ -55,7 +55,7 @@ def configuration_text(
     detector: str, values: Mapping[str, float], event: Mapping[str, Any]
 ) -> str:
     """Return the content of a file: values with their units, and where they come from."""
-    evidence, data, holdout = event["evidence"], event["data"], event["holdout"] or {}
+    evidence, data, holdout = event["evidence"], event["data"], event.get("holdout") or {}
     named = {p.name: p for p in every_parameter(get(detector))}
     tries, ever = evidence.get("tries"), evidence.get("tries_ever")
     spa_p, pbo = evidence.get("spa_p_adjusted"), evidence.get("pbo")
@@ -64,7 +64,7 @@ def configuration_text(
         f"# {detector}: promoted {event['at']} by jobs.promote, {event['promotion_id']}",
         f"# sweep {event['sweep_id']}, set {event['set_id']}, verdict {evidence['verdict']}",
         f"# data: {', '.join(data['symbols'])}, {data['first']} to {data['last']}",
-        f"# digest of the data: {data['digest']}",
+        f"# digest of the data: {data.get('digest')}",
         f"# tries: {tries} in the sweep, {ever} ever; PBO {pbo}, SPA p {spa_p}",
         f"# hold-out: {holdout.get('first')} to {holdout.get('last')}",
         f"# net R a day: {holdout.get('mean_r_new')}, before {holdout.get('mean_r_old')}",

@@ -300,6 +300,10 @@ def test_a_promotion_is_shown_before_and_after_with_its_reason(tmp_path):
     assert "stop_atr 1 2 +100 %" in words
     assert "min_score 60 60 same" in words
     assert words.index("Taken back") < words.index("Promoted 2026-01-02")
+    for event in records[0]["history"]:  # as after an edit by hand
+        event.pop("holdout", None)
+    text = write_promotions(tmp_path, records).read_text(encoding="utf-8")
+    assert "No hold-out was looked at." in text
 
 
 def test_several_objectives_show_their_front():

@@ -81,7 +81,7 @@ def _event(event: Event) -> Markup:
         h("h3", f"{what} {_minute(event)} ", chip(event["evidence"]["verdict"])),
         source,
         h("p", f"Forced, because: {reason}", class_="flag") if event["forced"] else None,
-        h("div", _holdout(event["holdout"]), _evidence(event), class_="grid"),
+        h("div", _holdout(event.get("holdout")), _evidence(event), class_="grid"),
         _parameters(event["old"] or {}, event["new"]),
         class_="panel",
     )
