@@ -141,6 +141,13 @@ class Composer:
             if name not in options
         ]
 
+    def choices_with(self, key: str, group: str) -> list[str]:
+        """Return the choices of a group, such as `screening=halving`, that bring a key."""
+        if group not in self.groups:
+            return []
+        choices = [f"{group}={option}" for option in self.options(group)]
+        return [one for one in choices if key in set(_names(self.compose([one])))]
+
     def elsewhere(self, key: str) -> str:
         """Return ` (a key of jobs.<name>)` where other jobs have the key or group."""
         found = [f"jobs.{job}" for job, keys in self._others.items() if key in keys]

@@ -23,6 +23,8 @@ def cross_faults(config: Mapping[str, Any]) -> Iterator[str]:
     for name, values in config.get("params", {}).items():
         yield from relation_faults(name, values)
     yield from _search_faults(config.get("search", {}))
+    if "screening" in config:
+        yield from _clash_faults(config)
     if "undo" in config:
         yield from _promotion_faults(config)
     if "space" in config:
@@ -91,6 +93,18 @@ def _search_faults(search: Mapping[str, Any]) -> Iterator[str]:
                 read(str(text))
             except ValueError as error:
                 yield str(error)
+
+
+def _clash_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which choices exclude each other, before wrong values of theirs are mended."""
+    from sweep.search.clashes import clash_faults  # noqa: PLC0415 - not needed to print help
+    from sweep.search.spec import SearchSettings  # noqa: PLC0415 - as above
+
+    search = config["search"]
+    objective = search["objective"]
+    named = tuple(map(str, objective)) if isinstance(objective, list) else str(objective)
+    asked = SearchSettings(kind=search["kind"], objective=named)
+    yield from clash_faults(asked, config["folds"]["kind"], config["screening"]["kind"])
 
 
 def _date_faults(config: Mapping[str, Any]) -> Iterator[str]:

@@ -209,8 +209,19 @@ def _key_faults(request: Request, known: Mapping[str, Any], composer: Composer) 
             )
             yield f"{name} is a section with the keys {', '.join(inside)}"
         else:
-            hint = nearest(name, [*leaves, *composer.groups])
-            yield f"unknown key{hint}{composer.elsewhere(name)}"
+            yield _unknown(name, leaves, composer)
+
+
+def _unknown(name: str, leaves: set[str], composer: Composer) -> str:
+    """Say of a key that is not there where it is."""
+    group = name.partition(".")[0]
+    if any(leaf.startswith(f"{group}.") for leaf in leaves):
+        choices = composer.choices_with(name, group)
+        if choices:
+            which = " or ".join(choices)
+            return f"a key of {which}, which is not chosen; give that too, or leave this out"
+    hint = nearest(name, [*leaves, *composer.groups])
+    return f"unknown key{hint}{composer.elsewhere(name)}"
 
 
 def _value_faults(config: Mapping[str, Any], given: Mapping[str, str]) -> list[str]:

@@ -58,7 +58,7 @@ def _run(config: dict[str, Any]) -> int:
         held = holding(outcome.folder)
         _log.info(next_step("sweep", config, holding=held, sweep=outcome.sweep_id))
     if outcome.status == "interrupted":
-        _log.warning("interrupted; to go on: %s", command())
+        _log.warning("%s; to go on: %s", outcome.reason, command())
     elif outcome.reason:
         _log.error(outcome.reason)
     _log.info(

@@ -132,20 +132,14 @@ class AdaptiveSearch:
         return Sampler(self._space, self._settings, seed, self._n_objectives)
 
 
-def adaptive_faults(settings: SearchSettings, spaces: Sequence[Space], folds: str) -> list[str]:
-    """List why an adaptive search cannot run on these spaces and folds, one sentence each."""
+def adaptive_faults(settings: SearchSettings, spaces: Sequence[Space]) -> list[str]:
+    """List why an adaptive search cannot run on these spaces, one sentence each."""
     if not settings.adaptive:
         return []
     faults = []
     if settings.kind == "cmaes" and settings.batch < _LEAST_CMA:
         faults.append(
             f"search.batch must be {_LEAST_CMA} or more for search=cmaes, got {settings.batch}"
-        )
-    if folds == "combinatorial":
-        faults.append(
-            f"folds=combinatorial takes searches that do not look at results, got "
-            f"search={settings.kind}: every session is in sample for some fold; take "
-            f"search=sobol or folds=walk_forward"
         )
     for space in spaces:
         name = space.detector.name

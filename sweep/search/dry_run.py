@@ -17,7 +17,7 @@ from sweep.evidence.criteria import Thresholds
 from sweep.evidence.luck import expected_max_z
 from sweep.search.blocks import FIRST_SETS, MOST_CELLS, SET_CELLS, TARGET_S
 from sweep.search.evaluation import Task, evaluate_sets
-from sweep.search.halving import Halving
+from sweep.search.halving import Halving, narrowed
 from sweep.search.plan import DetectorPlan, SweepPlan, make_plan
 from sweep.search.rungs import kept_of
 from sweep.search.screen import halvings_of
@@ -119,7 +119,7 @@ def rehearse(spec: SweepSpec) -> str:
     for one in plan.judged:
         name = one.detector.name
         found = _measure(spec, one, tasks[name], wanted[name])
-        measured.append(_screened(found, halvings.get(name), spec.screening))
+        measured.append(_screened(found, wanted[name], halvings.get(name), spec.screening))
     workers = spec.execution.workers or os.cpu_count() or 1
     lines = [
         f"dry run of {plan.sweep_id}: nothing is fetched or written",
@@ -160,14 +160,24 @@ def _measure(spec: SweepSpec, one: DetectorPlan, task: Task, wanted: Wanted) -> 
     )
 
 
-def _screened(one: Measured, halving: Halving | None, settings: ScreeningSettings) -> Measured:
-    """Return what a screened sweep has left: rungs, and at most so many sets in full."""
+def _screened(
+    one: Measured, wanted: Wanted, halving: Halving | None, settings: ScreeningSettings
+) -> Measured:
+    """Return what a screened sweep has left: rungs, and so many sets in full.
+
+    Before the rungs are finished nobody knows which sets that will be; of those that are finished
+    it has their share.
+    """
     if halving is None:
         return one
+    if halving.finished:
+        full = narrowed(wanted, halving)
+        return dataclasses.replace(one, in_full=full.total - full.done)
     rungs = [(n, sets - halving.done * (k == 0)) for k, (n, sets) in enumerate(halving.left)]
-    kept = kept_of(halving.left[-1][1], settings) if halving.left else len(halving.kept)
+    kept = kept_of(halving.left[-1][1], settings)
     in_full = kept + min(settings.sample, one.total - kept)
-    return dataclasses.replace(one, in_full=max(in_full - one.done, 0), rungs=tuple(rungs))
+    left = -(-in_full * (one.total - one.done) // one.total)
+    return dataclasses.replace(one, in_full=left, rungs=tuple(rungs))
 
 
 def _most(values: Sequence[int | None]) -> int:
@@ -183,7 +193,8 @@ def _about(one: Measured) -> str:
     left = f", {one.done:,} of them finished" if one.done else ""
     most = "at most " if one.searches else ""
     rungs = "".join(f"{sets:,} on {sessions} sessions, " for sessions, sets in one.rungs)
-    screened = f" (screening: {rungs}{one.in_full:,} on all {one.sessions})" if rungs else ""
+    fewer = rungs or (not one.searches and one.in_full < one.total - one.done)
+    screened = f" (screening: {rungs}{one.in_full:,} on all {one.sessions})" if fewer else ""
     if rungs and one.in_full >= one.total - one.done:
         screened += ", which saves nothing: screening.sample takes all that would be dropped"
     return (

@@ -21,6 +21,7 @@ from sweep.ingest.load import Market, load_market, stored_range
 from sweep.market.calendar import as_dates, session_index, session_table
 from sweep.market.symbols import file_name, lookup
 from sweep.search.adaptive import adaptive_faults
+from sweep.search.clashes import clash_faults
 from sweep.search.folds import NO_FOLDS, Folds, holdout_sessions, make_folds
 from sweep.search.identity import (
     digest_of,
@@ -30,7 +31,7 @@ from sweep.search.identity import (
     sweep_id,
 )
 from sweep.search.objective import objective_faults
-from sweep.search.rungs import rung_faults, screening_faults
+from sweep.search.rungs import rungs_of, screening_faults
 from sweep.search.searchers import setting_faults
 from sweep.search.space_faults import space_faults
 from sweep.search.spaces import Space, read_spaces
@@ -159,10 +160,11 @@ def spec_faults(spec: SweepSpec) -> list[str]:
     faults += ranges
     faults += setting_faults(spec.search)
     faults += objective_faults(spec.search, with_folds=spec.folds.kind != "none")
-    faults += screening_faults(spec.screening, spec.search)
+    faults += screening_faults(spec.screening)
+    faults += clash_faults(spec.search, spec.folds.kind, spec.screening.kind)
     if not ranges:
         spaces = read_spaces(detectors, spec.space)
-        faults += adaptive_faults(spec.search, [*spaces.values()], spec.folds.kind)
+        faults += adaptive_faults(spec.search, [*spaces.values()])
     for detector in detectors:
         given = spec.parameters.get(detector.name, {})
         known = {p.name for p in every_parameter(detector)}
@@ -202,10 +204,6 @@ def make_plan(spec: SweepSpec, *, fill: bool = True) -> SweepPlan:
     plans = [_detector_plan(spec, d, spaces[d.name], market) for d in detectors]
     plans = _with_folds(plans, spec, market, len(held_out))
     plans, dates = _on_one_axis(plans, market)
-    if spec.screening.kind != "none":
-        axes = {p.detector.name: (p.folds, len(p.columns)) for p in plans if not p.reason}
-        if faults := rung_faults(axes, spec.screening):
-            raise ValueError("\n".join(faults))
     fingerprint = read_fingerprint(spec, market)
     identity = _identity(spec, market, held_out, plans, fingerprint)
     return SweepPlan(
@@ -292,8 +290,8 @@ def _with_folds(
     Raises
     ------
     ValueError
-        If none can be judged, or an axis is too short; all detectors concerned are named, with
-        what took their sessions.
+        If none can be judged, or an axis is too short to be cut or screened on; all detectors
+        concerned are named, with what took their sessions.
     """
     outside = len(market.sessions) - market.first
     if all(plan.reason for plan in plans):
@@ -304,6 +302,8 @@ def _with_folds(
     for n in {n for n, plan in zip(lengths, plans, strict=True) if not plan.reason}:
         try:
             folds[n] = make_folds(n, spec.folds)
+            if spec.screening.kind != "none":
+                rungs_of(folds[n], n, spec.screening)
         except ValueError as error:
             faults[n] = f"{error}.{_taken(outside, held, n)}"
     if faults:

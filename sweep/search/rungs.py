@@ -7,13 +7,12 @@ chooses. Sessions of a rung are spread evenly: a window of few weeks has one kin
 """
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sweep.search.folds import Folds, Positions
-from sweep.search.spec import SCREENING_KINDS, ScreeningSettings, SearchSettings
+from sweep.search.spec import SCREENING_KINDS, ScreeningSettings
 
 _LEAST = {"factor": 2, "min_resources": 2, "sample": 1}
 
@@ -38,15 +37,11 @@ def rungs_of(folds: Folds, n: int, settings: ScreeningSettings) -> tuple[Positio
     """
     free = open_sessions(folds, n)
     if len(free) < settings.min_resources:
-        remedy = (
-            "take more days"
-            if len(free)
-            else "some fold judges every session; take folds=walk_forward or folds=split"
-        )
         raise ValueError(
             f"screening=halving needs {settings.min_resources} sessions "
             f"(screening.min_resources) in sample that no fold is judged on, got {len(free)} of "
-            f"{n} with folds={folds.kind}; {remedy}, or screening=none"
+            f"{n} with folds={folds.kind}; take more days, a longer folds.in_sample or a lower "
+            f"screening.min_resources, or screening=none"
         )
     lengths = [len(free)]
     while lengths[-1] // settings.factor >= settings.min_resources:
@@ -57,17 +52,6 @@ def rungs_of(folds: Folds, n: int, settings: ScreeningSettings) -> tuple[Positio
 def _spread(n: int, length: int) -> Positions:
     """Return `length` of n positions in equal steps."""
     return (2 * np.arange(length) + 1) * n // (2 * length)
-
-
-def rung_faults(axes: Mapping[str, tuple[Folds, int]], settings: ScreeningSettings) -> list[str]:
-    """List the detectors, with folds and length of their axes, that cannot be screened."""
-    faults = []
-    for name, (folds, n) in axes.items():
-        try:
-            rungs_of(folds, n, settings)
-        except ValueError as error:
-            faults.append(f"{name}: {error}")
-    return faults
 
 
 def axis_of(axis: NDArray[np.int32], sessions: Positions) -> NDArray[np.int32]:
@@ -90,8 +74,8 @@ def kept_of(n: int, settings: ScreeningSettings) -> int:
     return math.ceil(n / settings.factor)
 
 
-def screening_faults(settings: ScreeningSettings, search: SearchSettings) -> list[str]:
-    """List what is wrong with the settings, and with screening of this search."""
+def screening_faults(settings: ScreeningSettings) -> list[str]:
+    """List what is wrong with the settings themselves."""
     faults = []
     if settings.kind not in SCREENING_KINDS:
         known = " or ".join(SCREENING_KINDS)
@@ -102,17 +86,4 @@ def screening_faults(settings: ScreeningSettings, search: SearchSettings) -> lis
             faults.append(
                 f"screening.{name} must be a whole number of {least} or more, got {value}"
             )
-    if settings.kind == "none":
-        return faults
-    if search.adaptive:
-        faults.append(
-            f"screening=halving, search={search.kind}: it learns from sets evaluated in full and "
-            f"spends few of them; take search=random, sobol or grid, or screening=none"
-        )
-    if len(search.objectives) > 1:
-        faults.append(
-            f"screening=halving keeps sets by one number, got search.objective="
-            f"[{','.join(search.objectives)}]; take one of them and constraints on the others, "
-            f"or screening=none"
-        )
     return faults

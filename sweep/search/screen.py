@@ -82,7 +82,20 @@ def screen(
         seconds += outcome.tally.seconds
         if outcome.status != "done":
             tally = Tally(screening_seconds=seconds)
-            return dataclasses.replace(outcome, tally=tally), dict(wanted)
+            reason = outcome.reason
+            if outcome.status == "interrupted":
+                reason = _standing(halvings_of(plan, tasks, wanted, results))
+            return TuneOutcome(outcome.status, reason, tally), dict(wanted)
+
+
+def _standing(halvings: Mapping[str, Halving]) -> str:
+    """Say how many sets have their score when a screening is cut off."""
+    found = [
+        f"{name}: {one.done:,} of {one.left[0][1]:,} sets on {one.left[0][0]} sessions"
+        for name, one in halvings.items()
+        if one.left
+    ]
+    return f"interrupted while screening, scores are kept: {'; '.join(found)}"
 
 
 def _run_rung(

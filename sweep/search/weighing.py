@@ -10,11 +10,11 @@ Heard = Callable[[str, float], None]
 """Told of a statistic and of the share of all work on the sets that is done, in [0, 1]."""
 
 SHARES: Mapping[str, tuple[float, int]] = {
-    "moments": (0.05, 1),
-    "effective tries": (0.05, 1),
-    "families of like sets": (0.25, 7),
+    "moments": (0.04, 1),
+    "effective tries": (0.06, 1),
+    "families of like sets": (0.2, 7),
     "overfitting (PBO)": (0.4, 3),
-    "luck of the best (SPA, StepM)": (0.25, 1),
+    "luck of the best (SPA, StepM)": (0.3, 1),
 }
 """Statistics in their order: share of the time of a million sets, and passes over them at most."""
 

@@ -68,6 +68,8 @@ FAULTS = {
         "costs.etf=3": "a section with the keys fee_bps, fee_min",
         "costs.etf={slipage_bps:2}": "did you mean costs.etf.slippage_bps?",
         "serch=grid": "unknown key; did you mean search?",
+        "screening.factor=5": "a key of screening=halving, which is not chosen; give that too",
+        "search.startup=5": "a key of search=tpe, which is not chosen; give that too",
         "folds=walk": "folds has no option 'walk'; there are combinatorial, none, split, walk_f",
         "holdout=[none]": "takes one option",
         "timeframes=[1m]": "(a key of jobs.backfill, jobs.coverage, jobs.watch)",

@@ -165,10 +165,8 @@ def test_two_objectives_end_in_a_front_and_not_in_a_point():
 
 def test_what_a_searcher_cannot_do_is_refused_by_name():
     own = [space(WITH_CHOICE)]
-    (fault,) = adaptive_faults(settings("cmaes"), own, "split")
+    (fault,) = adaptive_faults(settings("cmaes"), own)
     assert fault.startswith("breakout_bullish: search=cmaes knows distances only")
     assert "volume_surge_min is a choice" in fault
-    (fault,) = adaptive_faults(settings("genetic"), own, "combinatorial")
-    assert "folds=combinatorial takes searches that do not look at results" in fault
-    assert adaptive_faults(settings("tpe"), own, "walk_forward") == []
-    assert adaptive_faults(SearchSettings(), own, "combinatorial") == []
+    assert adaptive_faults(settings("tpe"), own) == []
+    assert adaptive_faults(SearchSettings(), own) == []

@@ -6,12 +6,19 @@ import re
 import pytest
 
 from sweep.search.dry_run import rehearse
+from sweep.search.halving import rung_task
+from sweep.search.plan import make_plan
+from sweep.search.rungs import axis_of, rungs_of
+from sweep.search.runner import task_of
 from sweep.search.spec import (
     FoldSettings,
     HoldoutSettings,
     ScreeningSettings,
     SearchSettings,
 )
+from sweep.search.tables import Tables
+from sweep.search.trial import Work, write_block
+from sweep.search.work import build_table
 
 
 def test_a_dry_run_says_what_it_would_take_and_writes_nothing(make_spec):
@@ -61,6 +68,14 @@ def test_adaptive_searches_are_counted_with_their_baseline(make_spec):
     assert "breakout_bullish: at most 300 distinct sets" in rehearse(spec)
 
 
+def finish(plan, one, task, ranges, *, screens=False):
+    """Do what a trial would do with some ranges of the pool."""
+    costs = plan.spec.costs
+    tables = [build_table(one, d, plan.spec.fills, costs[d.asset_class]) for d in one.symbols]
+    work = Work(task, (), plan.spec.storage_root, plan.sweep_id, screens)
+    write_block(work, Tables((tuple(tables),), list), ranges)
+
+
 def test_a_dry_run_counts_the_rungs_of_a_screening(make_spec):
     spec = make_spec(
         detectors=("breakout_bullish",),
@@ -76,3 +91,25 @@ def test_a_dry_run_counts_the_rungs_of_a_screening(make_spec):
     assert "saves nothing" not in about
     sampled = dataclasses.replace(spec, screening=ScreeningSettings("halving", min_resources=4))
     assert "which saves nothing: screening.sample takes all" in rehearse(sampled)
+
+    def shown():
+        return next(line for line in rehearse(spec).splitlines() if "candidates" in line)
+
+    # Of 900 sets 300 are done, so of the 150 that it will be about 50, whichever they are.
+    plan = make_plan(spec)
+    (one,) = plan.judged
+    task, scored = task_of(spec, plan, one), rungs_of(one.folds, len(one.columns), spec.screening)
+    finish(plan, one, task, [(0, 300)])
+    assert re.search(r"300 of them finished \(screening: 900 on .*, 100 on all", shown())
+    # Half of a rung, then all rungs: of those that were kept and drawn a third is done.
+    for sessions, ranges in ((scored[0], [(0, 450)]), (scored[0], [(450, 900)])):
+        on_rung = dataclasses.replace(one, axis=axis_of(one.axis, sessions))
+        finish(plan, on_rung, rung_task(task, sessions), ranges, screens=True)
+        left = (
+            f"450 on {len(scored[0])} sessions, 300 on" if ranges[0][0] == 0 else "(screening: 300"
+        )
+        assert left in shown()
+    on_rung = dataclasses.replace(one, axis=axis_of(one.axis, scored[1]))
+    finish(plan, on_rung, rung_task(task, scored[1]), [(0, 900)], screens=True)
+    left = int(re.search(r"300 of them finished \(screening: (\d+) on all", shown())[1])
+    assert 75 <= left <= 125  # 100 and four standard deviations

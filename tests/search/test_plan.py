@@ -177,7 +177,7 @@ def test_what_an_adaptive_search_cannot_do_is_said_with_everything_else(make_spe
     for fault in (
         "search.budget must be a whole number of 1 or more, got 0",
         "search=cmaes maximises one number, got daily_lcb_r, trades",
-        "folds=combinatorial takes searches that do not look at results",
+        "looks at results and cannot go with folds=combinatorial",
         "breakout_lookback_bars is a choice",
     ):
         assert fault in text

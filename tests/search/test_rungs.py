@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from sweep.search.clashes import clash_faults
 from sweep.search.folds import make_folds
 from sweep.search.rungs import axis_of, rungs_of, screening_faults
 from sweep.search.spec import FoldSettings, ScreeningSettings, SearchSettings
@@ -48,7 +49,7 @@ def test_sessions_of_a_rung_are_spread_evenly():
     ("folds", "n", "text"),
     [
         (FoldSettings(kind="combinatorial"), 120, "got 0 of 120 with folds=combinatorial"),
-        (FoldSettings(), 8, "got 3 of 8 with folds=walk_forward; take more days"),
+        (FoldSettings(), 8, "got 3 of 8 with folds=walk_forward; take more days, a longer"),
     ],
 )
 def test_folds_without_sessions_to_screen_on_are_refused(folds, n, text):
@@ -61,16 +62,25 @@ def test_an_axis_of_a_rung_keeps_its_sessions_in_order():
     assert axis_of(axis, np.array([1, 4])).tolist() == [-1, -1, 0, -1, -1, -1, 1]
 
 
-def test_searches_that_cannot_be_screened_are_named_all_at_once():
+def test_settings_of_a_screening_are_refused_all_at_once():
     wrong = ScreeningSettings("halving", factor=1, min_resources=0, sample=0)
+    assert [text.split()[0] for text in screening_faults(wrong)] == [
+        "screening.factor",
+        "screening.min_resources",
+        "screening.sample",
+    ]
+    assert screening_faults(ScreeningSettings()) == []
+
+
+def test_choices_that_exclude_each_other_are_named_once_each():
     search = SearchSettings(kind="tpe", objective=("daily_lcb_r", "max_drawdown_r"))
-    text = "\n".join(screening_faults(wrong, search))
-    for part in (
-        "factor",
-        "min_resources",
-        "sample",
-        "search=tpe",
-        "[daily_lcb_r,max_drawdown_r]",
-    ):
-        assert part in text
-    assert screening_faults(ScreeningSettings(), search) == []
+    adaptive, judged, several = clash_faults(search, "combinatorial", "halving")
+    assert adaptive.count("tpe") == 1
+    for part in ("folds=combinatorial (", "screening=halving (", "take search=random"):
+        assert part in adaptive
+    assert "screening=halving, folds=combinatorial" in judged
+    assert "search.objective=[daily_lcb_r,max_drawdown_r]" in several
+    assert len(clash_faults(search, "walk_forward", "halving")) == 2
+    assert len(clash_faults(search, "combinatorial", "none")) == 1
+    assert clash_faults(search, "walk_forward", "none") == []
+    assert clash_faults(SearchSettings(kind="sobol"), "split", "halving") == []

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import re
 import shutil
 import signal
 import time
@@ -462,6 +463,9 @@ def test_a_screened_sweep_goes_on_after_a_kill_and_ends_as_if_it_had_not_been(
 
     broken = run_sweep(spec, on_progress=kill)
     assert (broken.status, broken.evaluated) == ("interrupted", 0)
+    assert broken.reason.startswith("interrupted while screening, scores are kept: breakout_bull")
+    scored = re.findall(r": (\d+) of 60 sets on 1[25] sessions", broken.reason)
+    assert 4 <= sum(map(int, scored)) < 120
     # What it has looked at by then stays a try, whatever becomes of its folder.
     days = json.loads((broken.folder / "sweep.json").read_text())["sessions"]
     assert Ledger(spec.storage_root).count("breakout_bullish", {"SPY": days}).distinct >= 5
