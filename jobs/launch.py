@@ -3,19 +3,17 @@
 0 done, 1 failed, 2 the command cannot be used as it is.
 """
 
-import contextlib
 import logging
 import re
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Mapping
-from types import FrameType
 from typing import Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 
 from jobs.overrides import Refused, checked
+from jobs.stopping import listen
 from sweep.store.errors import StoreTerminal, StoreTransient
 from sweep.store.lease import Held
 
@@ -37,11 +35,14 @@ def launch(job: str, application: Callable[[], None]) -> None:
     application
         Function under `hydra.main`; it leaves by `finish`.
     """
+    listen()
     try:
         sys.argv[1:] = checked(job, sys.argv[1:])
+        application()
     except Refused as refusal:
         _refuse(job, refusal.faults)
-    application()
+    except KeyboardInterrupt:
+        _interrupted(job)
 
 
 def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) -> NoReturn:
@@ -57,9 +58,6 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
     config
         Composed configuration.
     """
-    signal.signal(signal.SIGTERM, _interrupt)  # `ray job stop` counts as Ctrl-C
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by nohup
-        signal.signal(signal.SIGINT, _interrupt)
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     if plain["log"]["json"]:
         from sweep.report import json_lines  # noqa: PLC0415 - not needed to print help
@@ -68,8 +66,7 @@ def finish(job: str, work: Callable[[dict[str, Any]], int], config: DictConfig) 
     try:
         code = work(plain)
     except (KeyboardInterrupt, SystemExit):  # Ray answers SIGTERM with sys.exit
-        _log.warning("interrupted; to go on: %s", command())
-        _leave(job, FAILED, "interrupted")
+        _interrupted(job)
     except ValueError as error:
         _log.debug("where it was refused", exc_info=True)
         head, *below = str(error).splitlines() or [""]
@@ -109,10 +106,9 @@ def _remedy(text: str, config: Mapping[str, Any]) -> str:
     return f"; check {' and '.join(roots)} and {whose} permissions"
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-    with contextlib.suppress(RuntimeError):  # the stream was just being written to
-        _log.warning("stopping")  # at once: to leave Ray takes seconds
-    raise KeyboardInterrupt
+def _interrupted(job: str) -> NoReturn:
+    _log.warning("interrupted; to go on: %s", command())
+    _leave(job, FAILED, "interrupted")
 
 
 def _refuse(job: str, faults: tuple[str, ...] | list[str]) -> NoReturn:

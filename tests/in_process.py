@@ -13,6 +13,7 @@ def run_here(job, *arguments):
     """Return the exit code; what a job installs (handlers, arguments) is put back."""
     root = logging.getLogger()
     kept = (sys.argv, sys.orig_argv, root.handlers[:], root.level)
+    dropped = sys.unraisablehook
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     sys.argv = [f"jobs/{job}.py", *arguments]
     sys.orig_argv = [sys.executable, "-m", f"jobs.{job}", *arguments]
@@ -24,5 +25,6 @@ def run_here(job, *arguments):
         root.setLevel(kept[3])
         for number, handler in signals.items():
             signal.signal(number, handler)
+        sys.unraisablehook = dropped
         GlobalHydra.instance().clear()
     return left.value.code or 0

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
-from jobs.launch import FAILED, finish
+from jobs.launch import FAILED, finish, launch
+from jobs.stopping import listen
 from sweep.store.lease import Held
 
 
@@ -15,10 +18,12 @@ from sweep.store.lease import Held
 def _handlers():
     """Begin as in a terminal, where SIGINT is not ignored, and put back what a job installs."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    dropped = sys.unraisablehook
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+    sys.unraisablehook = dropped
 
 
 @pytest.mark.usefixtures("_handlers")
@@ -34,6 +39,7 @@ def test_a_stop_is_acknowledged_before_the_job_winds_down(number, caplog):
             heard.append(caplog.text)  # what takes seconds: Ray goes, tables are written
         return 0
 
+    listen()
     with pytest.raises(SystemExit) as left:
         finish("report", work, OmegaConf.create({"log": {"json": False}}))
     assert left.value.code == FAILED
@@ -50,9 +56,45 @@ def test_a_signal_that_is_ignored_stays_ignored():
         os.kill(os.getpid(), signal.SIGINT)
         return 7
 
+    listen()
     with pytest.raises(SystemExit) as left:
         finish("report", work, OmegaConf.create({"log": {"json": False}}))
     assert left.value.code == 7
+
+
+@pytest.mark.usefixtures("_handlers")
+def test_a_stop_that_python_drops_comes_again():
+    class Told:
+        def __del__(self):  # where what a handler raises is ignored
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.sigtimedwait([], 0.01)
+
+    def work(_config):
+        told = Told()
+        del told
+        time.sleep(10)
+        return 0
+
+    listen()
+    with pytest.raises(SystemExit) as left:
+        finish("report", work, OmegaConf.create({"log": {"json": False}}))
+    assert left.value.code == FAILED
+
+
+@pytest.mark.usefixtures("_handlers")
+def test_a_stop_before_the_job_begins_is_a_sentence_too(monkeypatch, capsys, caplog):
+    monkeypatch.setattr("sys.argv", ["jobs/sweep.py"])
+
+    def application():
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+
+    with pytest.raises(SystemExit) as left:
+        launch("sweep", application)
+    assert left.value.code == FAILED
+    assert "interrupted; to go on: " in caplog.text
+    last = "SWEEP RESULT status=interrupted sets=0 failed=0 results=none"
+    assert last in capsys.readouterr().out + caplog.text
 
 
 @pytest.mark.usefixtures("_handlers")
