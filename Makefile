@@ -8,12 +8,17 @@ STAMP := $(VENV)/installed-$(shell cksum requirements.lock pyproject.toml | cksu
 
 install: $(STAMP)
 
+# One at a time, where there is `flock`: a second command waits and finds it done.
 $(STAMP): requirements.lock pyproject.toml
+ifndef ALONE
+	@$(if $(shell command -v flock),flock $<) $(MAKE) --no-print-directory ALONE=1 $@
+else
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	rm -f $(VENV)/installed-*
 	touch $@
+endif
 
 sweep: install
 	$(BIN)/python -m jobs.sample experiment=sample
