@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 FIRST_SETS = 64
 TARGET_S = 2.0
-HEAD_S = 0.02  # processor time of the driver a trial, measured 18 ms (benchmarks/head.py)
+HEAD_S = 0.02  # processor time of the driver a trial: 6 ms alone, 15 beside other work
 LEAST_S = 0.2
 READING_SHARE = 0.1  # of a block's time, where memory for its results allows
 MOST_CELLS = 16_000_000  # of 4 bytes in the rows of a block: 64 MB
