@@ -4,13 +4,16 @@ import contextlib
 import importlib
 import logging
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 #: What `ray job submit` and `ray start` leave in the environment of those who belong to a cluster.
 _MARKS = ("RAY_ADDRESS", "RAY_JOB_ID", "RAY_JOB_SUBMISSION_ID")
 
 _TOO_SLOW = "timed out during startup"
+
+_log = logging.getLogger(__name__)
 
 
 def ray_module(name: str = "ray") -> Any:  # noqa: ANN401
@@ -54,9 +57,16 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
         yield False
         return
     named = cluster_named(address)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     quiet = {"log_to_driver": False, "logging_level": "WARNING"}
     if not named:
-        processors = workers or os.cpu_count() or 1
+        there = os.cpu_count() or 1
+        processors = workers or there
+        if processors > there:
+            _log.warning(
+                "ray.workers=%d share %d processors: no faster than %d, and each takes memory",
+                *(processors, there, there),
+            )
         # Each trial is a thread, whose own arena would keep what it freed: 600 MB, not 270.
         os.environ.setdefault("MALLOC_ARENA_MAX", "1")
         _start(ray, address="local", num_cpus=processors, include_dashboard=False, **quiet)
@@ -68,6 +78,7 @@ def ray_session(address: str | None, workers: int | None, *, insecure: bool) -> 
             "command with RAY_AUTH_MODE=token, or set ray.insecure=true on an isolated network"
         )
     _speak_alike()
+    _hear_again(handlers)
     try:
         yield named
     finally:
@@ -82,6 +93,14 @@ def _speak_alike() -> None:
         if ours and logger.name.split(".")[0] == "ray":
             for handler in logger.handlers:
                 handler.setFormatter(ours[0])
+
+
+def _hear_again(handlers: Mapping[signal.Signals, Any]) -> None:
+    """Put a program's own handlers back: Ray's leaves by `sys.exit` from wherever it is."""
+    for number, handler in handlers.items():
+        if callable(handler):
+            with contextlib.suppress(ValueError):  # not the main thread, which alone hears
+                signal.signal(number, handler)
 
 
 def _start(ray: Any, **settings: Any) -> None:  # noqa: ANN401

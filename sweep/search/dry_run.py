@@ -28,7 +28,7 @@ from sweep.search.work import build_table
 from sweep.store.results import Results
 
 _TRIAL_S = 0.035  # what Ray Tune takes for a trial, beside the engine
-_START_S = 8.0  # to start Ray and its workers
+_START_S = 5.0  # to start Ray and its workers (benchmarks.search)
 _JUDGE_S = 1.2  # tables and evidence of a detector, and per set and session on top
 _JUDGE_CELL_S = 1.5e-6
 _SESSIONS_PER_YEAR = 252

@@ -172,10 +172,18 @@ def _run(
     if not complete:
         try:
             outcome, wanted = _evaluate(plan, results, tasks, wanted, held, tell)
-        except KeyboardInterrupt:  # before the first block; from then on it ends by itself
+        except (KeyboardInterrupt, SystemExit):  # before blocks run; then it ends by itself
             outcome = TuneOutcome("interrupted", "interrupted", Tally())
     held.check()
-    return _conclude(plan, results, held, tasks, wanted, outcome, notes, command, started, tell)
+    try:
+        return _conclude(
+            plan, results, held, tasks, wanted, outcome, notes, command, started, tell
+        )
+    except (KeyboardInterrupt, SystemExit):  # tables may be of two runs: not those of `before`
+        counts = before["counts"] if before else None
+        stopped = document(plan, "interrupted", command, started=started, counts=counts)
+        results.write_json(SWEEP, stopped)
+        raise
 
 
 def task_of(spec: SweepSpec, plan: SweepPlan, one: DetectorPlan) -> Task:

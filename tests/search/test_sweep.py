@@ -141,7 +141,7 @@ def test_a_sweep_ends_in_tables_that_agree_with_each_other(whole):
 
 
 @pytest.mark.parametrize("signal_of", [KeyboardInterrupt, SystemExit])
-def test_ctrl_c_while_the_evidence_is_weighed_keeps_all_tables(
+def test_ctrl_c_while_tables_are_written_and_weighed_keeps_them_all(
     whole, make_spec, ray_local, monkeypatch, signal_of
 ):
     _, done = whole
@@ -154,6 +154,15 @@ def test_ctrl_c_while_the_evidence_is_weighed_keeps_all_tables(
         if now.note.endswith("overfitting (PBO)"):
             raise signal_of
 
+    def pressed_early(now):
+        if now.stage == "writing tables":
+            raise signal_of
+
+    with pytest.raises(signal_of):
+        run_sweep(spec, on_progress=pressed_early)
+    about = json.loads((done.folder / "sweep.json").read_text())
+    left = json.loads((root / "results" / done.sweep_id / "sweep.json").read_text())
+    assert (left["status"], left["counts"]) == ("interrupted", about["counts"])
     cut = run_sweep(spec, on_progress=pressed)
     assert (cut.status, cut.sets, cut.evaluated) == ("interrupted", 120, 0)
     assert digest(cut.folder) == before
