@@ -33,7 +33,7 @@ def test_every_source_is_a_usable_command(arguments):
         (["source=hybrid", "source.root=null"], "must be the folder"),
         (["source=s3", "source.downloads=0"], "must be a whole number from 1 to 64"),
         (["source=rest", "days=1", "source.requests_per_s=0"], "above 0 to 100"),
-        (["source=rest", "days=1", "source.root=x"], "unknown key"),
+        (["source=rest", "days=1", "source.root=x"], "a key of source="),
         (["source=tape", "source.root=x"], "hybrid"),
     ],
 )
